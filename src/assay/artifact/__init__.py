@@ -1,0 +1,1 @@
+"""Freeze a trained model and load it again without running code."""

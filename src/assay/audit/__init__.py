@@ -1,0 +1,1 @@
+"""Measure data before any model exists: evidence for rules."""

@@ -1,0 +1,63 @@
+"""Files that are whole or absent: everything a run keeps is written beside its place and moved there in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from assay.core.errors import RunError
+from assay.core.evidence import plain
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, flush it to disk and move it there in one step.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written; nothing half written stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as problem:
+        raise RunError(f"cannot write {path}: {problem.strerror or problem}; choose another folder with --out") from problem
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as problem:
+        raise RunError(
+            f"cannot write {path}: {problem.strerror or problem}; free some space or choose another folder with --out"
+        ) from problem
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    write_atomically(path, lambda stream: stream.write(text.encode("utf-8")))
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write data (dataclasses included) as strict JSON, whole or not at all."""
+    write_text(path, json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON of a run folder.
+
+    Raises:
+        RunError: the file is absent, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        raise RunError(f"no file {path}; this is no finished run folder") from problem
+    except (OSError, ValueError) as problem:
+        raise RunError(f"cannot read {path}: {problem}; the file was changed by hand or cut") from problem

@@ -1,0 +1,1 @@
+"""Predictions to metrics, calibration, slices and the ledger."""

@@ -1,0 +1,1 @@
+"""The command line, the report, the notebook view; the only room that prints or draws."""

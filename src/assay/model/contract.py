@@ -1,0 +1,73 @@
+"""What every model can do, whatever its family: fit, predict, and travel as numbers instead of code."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from assay.model.encoding import Encoded
+    from assay.objective.loss import Loss
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows with their targets.
+
+    Attributes:
+        data: The features.
+        target: Class numbers (int64) for classification, float64 values for regression.
+        weight: Weight of each row in the loss, or None.
+    """
+
+    data: Encoded
+    target: NDArray[Any]
+    weight: NDArray[np.float64] | None = None
+
+
+class Model(ABC):
+    """A trained or untrained model of one family.
+
+    Predictions are probabilities (rows, classes) for classification and values (rows,) for regression, float64.
+
+    Attributes:
+        name: As typed after --model and shown on the ladder.
+        complexity: Place on the ladder: 0 for the simplest.
+    """
+
+    name: ClassVar[str]
+    complexity: ClassVar[int]
+
+    @abstractmethod
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+        """Learn from the training rows; `valid` is for early stopping only. `classes` is 0 for regression."""
+
+    @abstractmethod
+    def predict(self, data: Encoded) -> NDArray[np.float64]:
+        """Predictions for the rows."""
+
+    @abstractmethod
+    def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """The way from the constant to the model, as (name of what was added, predictions after it), in order.
+
+        The first pair is ("constant", predictions of the start); the last one's predictions equal `predict`.
+        Boosting yields after each tree; a model without such an order yields its start and its end.
+        """
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """The trained model as JSON-able data and plain arrays, from which `from_state` makes an equal one."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The model that `state` described; nothing is unpickled, no code is run from the data."""
+
+    def describe(self) -> str:
+        """What a person should know of this trained model in at most 120 characters, or ""."""
+        return ""

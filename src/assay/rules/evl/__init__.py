@@ -1,0 +1,1 @@
+"""Faults of the evaluation, and what the numbers really say."""

@@ -1,0 +1,1 @@
+"""Leaks, and faults of the split."""
