@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.core.evidence import Evidence
-from assay.core.ledger import Ledger
+from assay.core.ledger import Ledger, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class EvalEvidence(Evidence):
     Attributes:
         model: The recommended (or the only) model.
         ladder: All rungs, the simplest first.
+        layers: The learner side of the watched MLP, also when another model is recommended.
         metrics: For people, by name: accuracy, AUC, R2 and so on.
         confusion: Counts by true class (row) and predicted class (column); classes names both.
         residuals: Predicted and true values of at most 500 held-out rows (regression).
@@ -95,6 +96,7 @@ class EvalEvidence(Evidence):
     ladder: tuple[Rung, ...]
     metrics: dict[str, float]
     ledger: Ledger | None = None
+    layers: Side | None = None
     calibration: Calibration | None = None
     slices: tuple[Slice, ...] = ()
     classes: tuple[str, ...] = ()

@@ -29,8 +29,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
     except OSError as problem:
         raise RunError(
             f"cannot write {path}: {problem.strerror or problem}; free some space or choose another folder with --out"

@@ -80,11 +80,6 @@ class Finding:
         """The finding that `as_dict` described."""
         return cls(**{**data, "severity": Severity(data["severity"])})
 
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<p><b>{escape(self.code)} {escape(self.name)}</b> ({self.severity.value}) {escape(self.where)}: saw {escape(self.saw)}; expected {escape(self.expected)}</p>"
-
 
 def place(at: Mapping[str, Any]) -> str:
     """Say a finding's place in words.

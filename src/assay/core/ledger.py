@@ -122,8 +122,3 @@ class Ledger(Evidence):
     def honest(self) -> float:
         """The reduction less the adjustments that count against it."""
         return self.reduction - sum(a.amount for a in self.adjustments if a.counts)
-
-    def _repr_html_(self) -> str:
-        from assay.face.notebook import ledger_html
-
-        return ledger_html(self)

@@ -8,7 +8,7 @@ import textwrap
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from assay.core.errors import RuleError
 from assay.core.evidence import Evidence
@@ -86,6 +86,8 @@ def rule(
     Args:
         code: Three capitals of `ROOMS_OF_FAULTS` and three digits.
         name: Kebab case; fits after "accept ...".
+        severity: How bad the fault is.
+        since: Version that first had the rule.
         false_alarm: Promised share of clean evidence on which it speaks, measured by the contract test over seeds.
         power: Promised share of `bad` draws that it names, measured likewise.
 
@@ -106,7 +108,7 @@ def rule(
         if len(hints) != 1 or not (isinstance(hints[0], type) and issubclass(hints[0], Evidence)):
             raise RuleError(f"{file}: a rule takes one argument annotated with its Evidence type, got {hints}")
         summary, sections = _page(inspect.getdoc(check) or "", file)
-        made = Rule(code, name, severity, since, false_alarm, power, check, hints[0], summary, sections, file)
+        made: Rule[E] = Rule(code, name, severity, since, false_alarm, power, check, cast("type[E]", hints[0]), summary, sections, file)
         REGISTRY[code] = made
         return made
 

@@ -64,7 +64,8 @@ class LogLoss(Loss):
 
     def per_row(self, target: NDArray[np.generic], prediction: NDArray[np.float64]) -> NDArray[np.float64]:
         chosen = prediction[np.arange(len(target)), target.astype(np.intp)]
-        return -np.log(np.maximum(chosen, SMALLEST_PROBABILITY)) * BITS_PER_NAT
+        bits: NDArray[np.float64] = -np.log(np.maximum(chosen, SMALLEST_PROBABILITY)) * BITS_PER_NAT
+        return bits
 
     def best_constant(
         self, target: NDArray[np.generic], weight: NDArray[np.float64] | None = None, classes: int = 0
@@ -72,7 +73,8 @@ class LogLoss(Loss):
         counts = np.bincount(target.astype(np.intp), weights=weight, minlength=classes).astype(np.float64)
         # A class that training never showed keeps half a row, or one held-out row of it would cost an infinity.
         counts[counts == 0] = 0.5
-        return counts / counts.sum()
+        shares: NDArray[np.float64] = counts / counts.sum()
+        return shares
 
 
 class SquaredError(Loss):
