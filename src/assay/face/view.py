@@ -1,0 +1,265 @@
+"""What a finished (or interrupted) run has to show, in one value; and its verdict in three sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.core.eval_evidence import EvalEvidence, Rung
+from assay.core.finding import Finding, Severity
+from assay.core.ledger import Ledger
+from assay.core.report import Report
+from assay.core.split_evidence import SplitEvidence
+from assay.core.table_evidence import AssociationEvidence, TableEvidence
+from assay.core.trace_evidence import TraceEvidence
+
+NOISE_SE = 2.0
+"""A difference within this many standard errors is called noise in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run as faces show it: terminal, notebook and report read nothing else.
+
+    Attributes:
+        name: The run's name, its folder's last part.
+        folder: Where it lies on disk, "" if nowhere.
+        command: The command that reproduces it.
+        config: What it was asked to do, by option.
+        versions: Name of a library -> its version.
+        fingerprint: Content hash of the table.
+        seconds: Stage -> how long it took.
+        traces: One a watched training.
+        report: Findings, and what was not checked.
+        recommended: Name of the model that the ladder recommends, "" if none was trained.
+        notes: What a person should know, one sentence each.
+    """
+
+    name: str
+    table: TableEvidence
+    report: Report
+    folder: str = ""
+    command: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    association: AssociationEvidence | None = None
+    split: SplitEvidence | None = None
+    traces: tuple[TraceEvidence, ...] = ()
+    evaluation: EvalEvidence | None = None
+    recommended: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """Name of the target column, "the target" if none was named."""
+        return self.table.target.column if self.table.target else "the target"
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The books of the recommended model, if they were made."""
+        return self.evaluation.ledger if self.evaluation else None
+
+    @property
+    def model(self) -> str:
+        """The model that this view is about: the recommended one, else the only one."""
+        return self.recommended or (self.evaluation.model if self.evaluation else "")
+
+
+def quantity(value: float, unit: str = "", *, signed: bool = False) -> str:
+    """Write a loss or an amount for people: three decimals for bits and bare numbers, four digits for other units.
+
+    Example:
+        >>> quantity(0.31446, "bits/row"), quantity(-0.2, signed=True), quantity(12345.6789, "squared error/row")
+        ('0.314 bits/row', '-0.200', '12,346 squared error/row')
+    """
+    if not math.isfinite(value):
+        text = "not finite"
+    elif unit and not unit.startswith("bits"):
+        text = significant(value, signed=signed)
+    else:
+        text = f"{value if abs(value) >= 0.0005 else 0.0:{'+' if signed and abs(value) >= 0.0005 else ''},.3f}"
+    return f"{text} {unit}" if unit else text
+
+
+def significant(value: float, *, signed: bool = False) -> str:
+    """Write a number of unknown size with four significant digits.
+
+    Example:
+        >>> significant(12345.6789), significant(0.000123456), significant(0.0)
+        ('12,346', '0.0001235', '0')
+    """
+    if not math.isfinite(value):
+        return "not finite"
+    if value == 0:
+        return "0"
+    digits = min(12, max(0, 3 - math.floor(math.log10(abs(value)))))
+    return f"{value:{'+' if signed else ''},.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """Write a share for people, in per cent; small ones keep a decimal.
+
+    Example:
+        >>> percent(0.423), percent(0.0042), percent(0.99996)
+        ('42 %', '0.4 %', '99.9 %')
+    """
+    if not math.isfinite(share):
+        return "an unknown part"
+    if 0.995 <= share < 1.0:
+        return f"{min(math.floor(share * 1000) / 10, 99.9):.1f} %"
+    return f"{share * 100:.1f} %" if abs(share) < 0.0995 else f"{share * 100:.0f} %"
+
+
+def price_text(finding: Finding) -> str:
+    """A finding's price in words, or that it has none.
+
+    Example:
+        >>> price_text(Finding({}, "a", "b", price=0.31, unit="bits/row"))
+        'costs 0.310 bits/row'
+    """
+    if finding.price is None:
+        return "no price: it cannot be estimated"
+    return f"costs {quantity(finding.price, finding.unit)}"
+
+
+def verdict(view: RunView) -> tuple[str, str, str]:
+    """Three sentences that a manager understands: what was learned, how much of it is honest, what to do next.
+
+    Returns:
+        The sentences, in this order; no figure in them says more than its standard error allows.
+    """
+    books = _books(view)
+    if books is None:
+        first = f"No model has been evaluated yet, so nothing is known about how well {view.target} can be predicted."
+        return first, _suspicion(view) or "What stands below is about the data alone.", _next(view, None)
+    return books.learned(), _honesty(view, books), _next(view, books)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """The figures that the verdict speaks of, from the ledger or, without one, from the ladder."""
+
+    model: str
+    target: str
+    unit: str
+    rows: int
+    opening: float
+    closing: float
+    se: float
+    leaked: float
+
+    @property
+    def reduction(self) -> float:
+        return self.opening - self.closing
+
+    @property
+    def share(self) -> float:
+        return self.reduction / self.opening if self.opening else math.nan
+
+    @property
+    def honest_share(self) -> float:
+        return (self.reduction - self.leaked) / self.opening if self.opening else math.nan
+
+    @property
+    def is_noise(self) -> bool:
+        return not self.reduction > NOISE_SE * self.se
+
+    def typical_error(self, loss: float) -> str:
+        """The loss in the target's own units: the root of a squared error, an absolute error as it is."""
+        return significant(math.sqrt(max(loss, 0.0)) if self.unit.startswith("squared") else loss)
+
+    @property
+    def what(self) -> str:
+        """What the model removes a part of."""
+        return "uncertainty" if self.unit.startswith("bits") else "variance" if self.unit.startswith("squared") else "error"
+
+    def learned(self) -> str:
+        """What the model knows that the best constant does not."""
+        seen = f"on {self.rows:,} rows it had never seen"
+        if self.is_noise:
+            gain = f"{quantity(self.reduction, self.unit, signed=True)}, standard error {quantity(self.se, self.unit)}"
+            return (
+                f"The {self.model} model has learned nothing reliable about {self.target}: {seen}"
+                f" it does no better, beyond noise, than always giving the same answer ({gain})."
+            )
+        if self.unit.startswith("bits"):
+            return (
+                f"The {self.model} model removes {percent(self.share)} of the uncertainty about {self.target}: {seen},"
+                f" {quantity(self.reduction)} of {quantity(self.opening)} bits a row go and {quantity(self.closing)} stay."
+            )
+        kind = "root mean squared error" if self.unit.startswith("squared") else "mean absolute error"
+        return (
+            f"The {self.model} model removes {percent(self.share)} of the {self.what} of {self.target}: {seen}, its typical error"
+            f" ({kind}) is {self.typical_error(self.closing)}, where the best constant is off by {self.typical_error(self.opening)}."
+        )
+
+
+def _books(view: RunView) -> _Books | None:
+    found = view.evaluation
+    if found is None:
+        return None
+    rung: Rung | None = found.rung(view.model)
+    if found.ledger is not None:
+        ledger = found.ledger
+        leaked = sum(a.amount for a in ledger.adjustments if a.counts)
+        se = rung.reduction_se if rung is not None and rung.reduction_se else ledger.closing_se
+        return _Books(view.model, view.target, ledger.unit, ledger.rows, ledger.opening, ledger.closing, se, leaked)
+    if rung is None:
+        return None
+    return _Books(view.model, view.target, found.unit, found.rows, found.opening, rung.held_out_loss, rung.reduction_se or rung.se, 0.0)
+
+
+def _leaks(view: RunView) -> list[Finding]:
+    return [f for f in view.report.findings if f.code.startswith("SPL") and f.severity is not Severity.NOTE]
+
+
+def _columns(findings: list[Finding]) -> str:
+    names: list[str] = []
+    for one in findings:
+        names += [str(c) for c in ([one.at["column"]] if "column" in one.at else one.at.get("columns", ()))]
+    unique = list(dict.fromkeys(names))
+    more = f" and {len(unique) - 4} more" if len(unique) > 4 else ""
+    return ", ".join(unique[:4]) + more
+
+
+def _suspicion(view: RunView) -> str:
+    leaks = _leaks(view)
+    if not leaks:
+        return ""
+    where = f" ({_columns(leaks)})" if _columns(leaks) else ""
+    return f"{len(leaks)} sign{'s' if len(leaks) > 1 else ''} of a leak{where} must be cleared up before any figure is trusted."
+
+
+def _honesty(view: RunView, books: _Books) -> str:
+    if books.leaked > 0 and not books.is_noise:
+        names = _columns(_leaks(view))
+        from_what = f"columns that give the answer away ({names})" if names else "columns that give the answer away"
+        part = percent(min(1.0, books.leaked / books.reduction))
+        kept = f"{percent(max(0.0, books.honest_share))} of the {books.what}"
+        return f"{part} of that is not knowledge: it comes from {from_what}; without them the model would remove {kept}."
+    if suspicion := _suspicion(view):
+        return f"That figure is not to be trusted yet: {suspicion[0].lower()}{suspicion[1:]}"
+    told = [a for a in (view.ledger.adjustments if view.ledger else ()) if a.kind == "memorised" and a.amount > 0]
+    gap = f"; on its training rows it does {quantity(told[0].amount, books.unit)} better, which is memory and not knowledge" if told else ""
+    if not any(code.startswith("SPL") for code in view.report.checked):
+        return f"Whether a leak helped was not checked, so take the figure as an upper bound{gap}."
+    return f"No leak was found by the {len(view.report.checked)} rules that could look{gap}."
+
+
+def _next(view: RunView, books: _Books | None) -> str:
+    serious = [f for f in view.report.findings if f.severity is not Severity.NOTE]
+    if serious:
+        first = serious[0]
+        told = f" ({price_text(first)})" if first.price else ""
+        return f"Next, the dearest finding, {first.name} at {first.where}{told}: {first.remedy or f'see assay explain {first.code}'}."
+    if books is None:
+        return "Next: let the run go on to training and evaluation."
+    if books.is_noise:
+        return f"Next: do not use this model; look for columns that tell more about {books.target}, or for more rows."
+    unchecked = len(view.report.not_checked)
+    rest = f" ({unchecked} rules could not be checked and are listed below)" if unchecked else ""
+    return f"Next: nothing that was checked stands against trying it on fresh rows like these{rest}; after that, more rows or columns."
