@@ -1,0 +1,1 @@
+"""Promises with figures: `python -m benchmarks` measures each and says whether it holds."""

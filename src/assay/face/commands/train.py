@@ -1,0 +1,187 @@
+"""`assay train` and `assay demo`: the whole way from a table to a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import OptionError
+from assay.face.commands.parser import Parser, command_of, one_of
+from assay.face.commands.reading import SOURCE_HELP, add_columns, add_reading, reading_options
+
+TRAIN_EXAMPLES = """
+assay train adult.csv --target income
+assay train breast-cancer --target diagnosis --model boosting
+assay train rides.parquet --target count --drop casual,registered --time datetime
+assay train claims --target verdict --group patient --budget 60 --out runs/claims
+"""
+DEMO_EXAMPLES = """
+assay demo
+assay demo --out runs/demo --overwrite
+"""
+MODELS = ("constant", "one-rule", "linear", "boosting", "mlp")
+
+
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add `train` and `demo`."""
+    _add_train(commands)
+    demo = command_of(commands, "demo", "train on the bundled claims sample, with a leak planted for Assay to catch", DEMO_EXAMPLES)
+    _add_run_options(demo)
+    demo.add_argument("--rows", metavar="N", type=_count, default=4000, help="claim lines to generate (default 4000)")
+    demo.set_defaults(run=run_demo)
+
+
+def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
+    train = command_of(commands, "train", "audit, train, watch, evaluate, account and report, in one go", TRAIN_EXAMPLES)
+    train.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    train.add_argument("--target", metavar="COLUMN", help="what is to be predicted (required; a bundled sample knows its own)")
+    train.add_argument(
+        "--task",
+        metavar="TASK",
+        type=one_of("classification", "regression"),
+        help="classification or regression (default: from the target)",
+    )
+    train.add_argument(
+        "--model", metavar="NAME", type=one_of(*MODELS), help=f"train one of {', '.join(MODELS)} (default: all, and recommend one)"
+    )
+    train.add_argument("--loss", metavar="NAME", help="log, squared or absolute (default: log for classes, squared for numbers)")
+    add_columns(
+        train,
+        entity="who a row is about; the audit tells if one is on both sides of the split",
+        time="when a row happened; train on the past, test on the latest rows",
+        group="rows that must stay on one side of the split",
+    )
+    train.add_argument("--weight", metavar="COLUMN", help="weight of a row in the loss")
+    train.add_argument(
+        "--drop", metavar="COLUMNS", action="append", default=[], help="columns to leave out, with commas; repeat for names with commas"
+    )
+    train.add_argument(
+        "--test", metavar="SHARE|FILE", type=test_part, default=0.2, help="share of rows to test on, or a file of them (default 0.2)"
+    )
+    _add_run_options(train)
+    train.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same command")
+    add_reading(train)
+    train.set_defaults(run=run_train)
+
+
+def _add_run_options(command: Parser) -> None:
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="fixes every random choice (default 0)")
+    command.add_argument(
+        "--budget", metavar="SECONDS", type=_seconds, help="time for training; without it training ends when it no longer pays"
+    )
+    command.add_argument("--out", metavar="FOLDER", help="run folder (default: runs/ and the source's name)")
+    command.add_argument("--overwrite", action="store_true", help="replace a run that is already in that folder")
+    command.add_argument("--quiet", action="store_true", help="no progress bar, no tables: the report's path alone")
+    command.add_argument("--format", metavar="FORM", type=one_of("text", "json"), default="text", help="text (default) or json")
+
+
+def test_part(text: str) -> float | str:
+    """A share in (0, 1), or the name of a file with the rows to test on.
+
+    Example:
+        >>> test_part("0.3"), test_part("test.csv")
+        (0.3, 'test.csv')
+    """
+    try:
+        share = float(text)
+    except ValueError:
+        return text
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"a share lies between 0 and 1, such as 0.2, got {text!r}")
+    return share
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"takes seconds above 0, such as 60, got {text!r}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"takes a whole number of rows above 0, got {text!r}")
+    return int(text)
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Train and show the run."""
+    from assay.face.api import train
+
+    if arguments.resume and arguments.overwrite:
+        raise OptionError("--resume and --overwrite contradict each other; give one of them")
+    run = train(
+        arguments.source,
+        target=arguments.target,
+        task=arguments.task,
+        model=arguments.model,
+        loss=arguments.loss,
+        entity=arguments.entity,
+        group=arguments.group,
+        time=arguments.time,
+        weight=arguments.weight,
+        drop=columns_of(arguments.drop),
+        test=arguments.test,
+        seed=arguments.seed,
+        budget=arguments.budget,
+        out=arguments.out,
+        quiet=arguments.quiet or arguments.format == "json",
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        **reading_options(arguments),
+    )
+    show_run(run, arguments)
+    return 0
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """Train on generated claims with one planted leak and show the run."""
+    from assay.face.api import demo
+
+    run = demo(
+        rows=arguments.rows,
+        seed=arguments.seed,
+        budget=arguments.budget,
+        out=arguments.out or "runs/demo",
+        quiet=arguments.quiet or arguments.format == "json",
+        overwrite=arguments.overwrite,
+    )
+    show_run(run, arguments)
+    return 0
+
+
+def columns_of(options: list[str]) -> tuple[str, ...]:
+    """Column names of a repeatable option with commas.
+
+    Example:
+        >>> columns_of(["boat,body", "home.dest"])
+        ('boat', 'body', 'home.dest')
+    """
+    return tuple(word.strip() for option in options for word in option.split(",") if word.strip())
+
+
+def show_run(run: Any, arguments: argparse.Namespace) -> None:
+    """Print a finished run: ledger, ladder and findings, and the report's path last."""
+    if arguments.format == "json":
+        from assay.core.evidence import plain
+
+        view = run.view
+        told = {
+            "run": str(run.folder),
+            "report_html": str(run.report_path),
+            "recommended": view.recommended,
+            "ledger": None if run.ledger is None else plain(run.ledger),
+            **view.report.as_dict(),
+        }
+        print(json.dumps(plain(told), indent=1, allow_nan=False))
+        return
+    if not arguments.quiet:
+        from assay.face.terminal import run_text
+
+        print(run_text(run.view))
+    print(Path(run.report_path))
