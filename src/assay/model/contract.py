@@ -29,6 +29,26 @@ class Rows:
     target: NDArray[Any]
     weight: NDArray[np.float64] | None = None
 
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return int(self.target.shape[0])
+
+    def take(self, rows: NDArray[np.intp]) -> Rows:
+        """These rows (positions), in this order."""
+        return Rows(self.data.take(rows), self.target[rows], None if self.weight is None else self.weight[rows])
+
+    def followed_by(self, other: Rows) -> Rows:
+        """These rows and then the other's; a side without weights counts each row once."""
+        import numpy as np
+
+        if other.size == 0:
+            return self
+        weight = None
+        if self.weight is not None or other.weight is not None:
+            weight = np.concatenate([np.ones(r.size) if r.weight is None else r.weight for r in (self, other)])
+        return Rows(self.data.followed_by(other.data), np.concatenate([self.target, other.target]), weight)
+
 
 class Model(ABC):
     """A trained or untrained model of one family.
@@ -45,7 +65,10 @@ class Model(ABC):
 
     @abstractmethod
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
-        """Learn from the training rows; `valid` is for early stopping only. `classes` is 0 for regression."""
+        """Learn from the training rows; `valid` decides how long and how much to learn. `classes` is 0 for regression.
+
+        Models that are cheap to refit may then learn from both parts together with what `valid` decided.
+        """
 
     @abstractmethod
     def predict(self, data: Encoded) -> NDArray[np.float64]:

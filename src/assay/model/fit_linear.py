@@ -1,0 +1,151 @@
+"""Fitting linear models: the penalty's strength chosen on validation rows, and one fit at a strength."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.model.contract import Rows
+    from assay.model.design import Design
+    from assay.objective.loss import Loss
+
+# From strong to weak; the walk stops at the first strength that serves the validation rows worse.
+STRENGTHS = {"log": (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01), "other": (10_000.0, 1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)}
+# A Newton step costs columns^2 * rows and columns^3: beyond this many coefficients L-BFGS is the faster way.
+MAX_NEWTON_COEFFICIENTS = 600
+REWEIGHTINGS = 50
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Coefficients (columns, outputs), intercept (outputs,), and whether the solver reached its tolerance."""
+
+    coefficients: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    converged: bool = True
+
+
+def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classes: int) -> float:
+    """The strength of the L2 penalty with the lowest loss on the validation rows; 1 without such rows."""
+    if valid.size == 0:
+        return 1.0
+    matrix, check = design.matrix(train.data), design.matrix(valid.data)
+    best, best_loss, last = 1.0, np.inf, None
+    for strength in STRENGTHS["log" if loss.name == "log" else "other"]:
+        last = fit_once(train, matrix, loss, classes, strength, start=last, rough=True)
+        scores = check @ last.coefficients + last.intercept
+        now = loss.mean(valid.target, probabilities(scores) if classes else scores[:, 0], valid.weight)
+        if now >= best_loss:
+            break
+        best, best_loss = strength, now
+    return best
+
+
+def fit_once(
+    rows: Rows, matrix: Any, loss: Loss, classes: int, strength: float, *, start: Fitted | None = None, rough: bool = False
+) -> Fitted:
+    """Fit at one strength.
+
+    Minimised: sum over rows of weight * loss (half of squared error is not taken; log loss in nats) + strength / 2 * |w|^2
+    for log loss, + strength * |w|^2 for squared and absolute error. The intercept is not penalised.
+
+    Args:
+        start: Coefficients to start from.
+        rough: A tolerance that is enough to choose a strength.
+    """
+    if loss.name == "log":
+        return _fit_logistic(rows, matrix, classes, strength, start, rough)
+    if loss.name == "squared":
+        return _fit_ridge(matrix, rows.target.astype(np.float64), strength, rows.weight)
+    return _fit_median(rows, matrix, strength, 5 if rough else REWEIGHTINGS)
+
+
+def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Class probabilities from scores (rows, 1) of two classes or (rows, classes)."""
+    full = np.column_stack([np.zeros(len(scores)), scores]) if scores.shape[1] == 1 else scores
+    grown = np.exp(full - full.max(axis=1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start: Fitted | None, rough: bool) -> Fitted:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    seen = np.unique(rows.target)
+    outputs = 1 if classes == 2 else classes
+    if len(seen) < 2:
+        return _only_class(int(seen[0]), matrix.shape[1], outputs)
+    n_fitted = matrix.shape[1] * (1 if len(seen) == 2 else len(seen))
+    is_newton = n_fitted <= MAX_NEWTON_COEFFICIENTS and isinstance(matrix, np.ndarray)
+    solver = LogisticRegression(
+        C=1.0 / strength,
+        solver="newton-cholesky" if is_newton else "lbfgs",
+        tol=1e-4 if rough or not is_newton else 1e-8,
+        max_iter=100 if rough else 500,
+        warm_start=True,
+    )
+    if start is not None and len(seen) == classes:
+        solver.coef_, solver.intercept_ = start.coefficients.T.copy(), start.intercept.copy()
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", ConvergenceWarning)
+        solver.fit(matrix, rows.target, sample_weight=rows.weight)
+    return _spread(solver.coef_.T, solver.intercept_, seen, outputs, converged=not heard)
+
+
+def _spread(
+    coefficients: NDArray[np.float64], intercept: NDArray[np.float64], seen: NDArray[Any], outputs: int, *, converged: bool
+) -> Fitted:
+    """Coefficients for all classes from those of the classes that were seen; an unseen class gets a very low score."""
+    if coefficients.shape[1] == outputs:
+        return Fitted(np.ascontiguousarray(coefficients), np.asarray(intercept, dtype=np.float64), converged)
+    full, base = np.zeros((coefficients.shape[0], outputs)), np.full(outputs, -20.0)
+    if coefficients.shape[1] == 1:
+        full[:, seen] = np.column_stack([-coefficients[:, 0] / 2, coefficients[:, 0] / 2])
+        base[seen] = np.array([-intercept[0] / 2, intercept[0] / 2])
+    else:
+        full[:, seen], base[seen] = coefficients, intercept
+    return Fitted(full, base, converged)
+
+
+def _only_class(seen: int, n_columns: int, outputs: int) -> Fitted:
+    base = np.full(outputs, -20.0)
+    if outputs == 1:
+        base[0] = 20.0 if seen == 1 else -20.0
+    else:
+        base[seen] = 0.0
+    return Fitted(np.zeros((n_columns, outputs)), base)
+
+
+def _fit_ridge(matrix: Any, target: NDArray[np.float64], strength: float, weight: NDArray[np.float64] | None) -> Fitted:
+    from sklearn.linear_model import Ridge
+
+    # A sparse matrix of many terms has no room for its square; the iterative solver needs only products with it.
+    solver = Ridge(alpha=strength, solver="cholesky" if isinstance(matrix, np.ndarray) else "sparse_cg", tol=1e-8)
+    solver.fit(matrix, target, sample_weight=weight)
+    return Fitted(np.asarray(solver.coef_, dtype=np.float64)[:, None], np.array([float(solver.intercept_)]))
+
+
+def _fit_median(rows: Rows, matrix: Any, strength: float, rounds: int) -> Fitted:
+    """Least absolute error by iteratively reweighted ridge: |r| is about r^2 / |r| at the last residual r.
+
+    Source: Schlossmacher 1973; the floor under |r| keeps the weights finite.
+    """
+    target = rows.target.astype(np.float64)
+    weight = np.ones(len(target)) if rows.weight is None else rows.weight
+    spread = float(np.average(np.abs(target - np.median(target)), weights=weight)) or 1.0
+    # Penalise in the unit of the reweighted rows, so that a strength means about the same as for squared error.
+    fitted, last = _fit_ridge(matrix, target, strength, weight), np.inf
+    for _ in range(rounds):
+        residual = np.abs(target - (matrix @ fitted.coefficients)[:, 0] - fitted.intercept[0])
+        now = float(np.average(residual, weights=weight))
+        if now > last * (1 - 1e-6):
+            break
+        last = now
+        fitted = _fit_ridge(matrix, target, strength, weight * spread / np.maximum(residual, 1e-4 * spread))
+    return fitted

@@ -1,0 +1,145 @@
+"""The MLP's torch module: numbers with their bins, embeddings and bags of n-grams, hidden ReLU layers, an output born silent."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.model.mlp_scaling import NumberScaling
+
+TEXT_UNITS = 32
+MOST_EMBEDDING_UNITS = 32
+
+
+class Bag(NamedTuple):
+    """Sparse rows of one text column: each row's terms and their weights, one row after the other."""
+
+    starts: Tensor
+    terms: Tensor
+    weights: Tensor
+
+    def take(self, rows: Tensor) -> Bag:
+        """The bags of these rows."""
+        low = self.starts[rows]
+        lengths = self.starts[rows + 1] - low
+        ends = lengths.cumsum(0)
+        starts = torch.cat([ends.new_zeros(1), ends])
+        total = int(ends[-1]) if len(rows) else 0
+        places = torch.arange(total) + torch.repeat_interleave(low - starts[:-1], lengths)
+        return Bag(starts, self.terms[places], self.weights[places])
+
+
+class Inputs(NamedTuple):
+    """Encoded rows as tensors, numbers scaled."""
+
+    numbers: Tensor
+    gaps: Tensor
+    codes: Tensor
+    bags: tuple[Bag, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.numbers.shape[0])
+
+    def take(self, rows: Tensor) -> Inputs:
+        """These rows (positions), in this order."""
+        return Inputs(self.numbers[rows], self.gaps[rows], self.codes[rows], tuple(bag.take(rows) for bag in self.bags))
+
+
+def embedding_units(size: int) -> int:
+    """Dimensions for a category column of so many codes: about 1.6 * size ** 0.56, at most 32.
+
+    Source: fast.ai's rule of thumb for tabular embeddings.
+
+    Example:
+        >>> embedding_units(3), embedding_units(1000)
+        (3, 32)
+    """
+    return min(MOST_EMBEDDING_UNITS, max(1, round(1.6 * size**0.56)))
+
+
+class Network(nn.Module):
+    """Embeddings, text, hidden layers and output.
+
+    The output layer starts at zero weights and zero bias; what it adds to is the best constant of the training rows, so the
+    network is born as that constant.
+    """
+
+    bin_column: Tensor
+    bin_low: Tensor
+    bin_width: Tensor
+
+    def __init__(
+        self, scaling: NumberScaling, code_sizes: Sequence[int], terms: Sequence[int], hidden: Sequence[int], outputs: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.register_buffer("bin_column", torch.as_tensor(scaling.bin_column))
+        self.register_buffer("bin_low", torch.as_tensor(scaling.bin_low, dtype=torch.float32))
+        self.register_buffer("bin_width", torch.as_tensor(scaling.bin_width, dtype=torch.float32))
+        self.embeddings = nn.ModuleList(skip_init(nn.Embedding, size, embedding_units(size)) for size in code_sizes)
+        self.text = nn.ParameterList(nn.Parameter(torch.empty(n, TEXT_UNITS)) for n in terms)
+        widths = [scaling.width + sum(embedding_units(s) for s in code_sizes) + TEXT_UNITS * len(terms), *hidden]
+        self.hidden = nn.ModuleList(skip_init(nn.Linear, a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.activations = nn.ModuleList(nn.ReLU() for _ in hidden)
+        self.output = skip_init(nn.Linear, widths[-1], outputs)
+        self.dropout = dropout
+        self.noise: torch.Generator | None = None
+
+    @torch.no_grad()
+    def be_born(self, generator: torch.Generator) -> None:
+        """Draw all weights anew: He's normal for hidden layers, small embeddings with a neutral unseen code, a silent output."""
+        for table in self.embeddings:
+            table.weight.normal_(0.0, 1.0 / math.sqrt(table.embedding_dim), generator=generator)
+            table.weight[1] = 0.0
+        for words in self.text:
+            words.normal_(0.0, 1.0 / math.sqrt(TEXT_UNITS), generator=generator)
+        for layer in self.hidden:
+            fan_in = max(1, layer.in_features)
+            layer.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+            layer.bias.uniform_(-1.0 / math.sqrt(fan_in), 1.0 / math.sqrt(fan_in), generator=generator)
+        self.output.weight.zero_()
+        self.output.bias.zero_()
+
+    def first_input(self, inputs: Inputs) -> Tensor:
+        """What the first hidden layer is fed, (rows, inputs)."""
+        parts = [inputs.numbers, inputs.gaps]
+        if len(self.bin_column):
+            parts.append(((inputs.numbers[:, self.bin_column] - self.bin_low) / self.bin_width).clamp(0.0, 1.0))
+        parts += [table(inputs.codes[:, i]) for i, table in enumerate(self.embeddings)]
+        for words, bag in zip(self.text, inputs.bags, strict=True):
+            parts.append(
+                nn.functional.embedding_bag(bag.terms, words, bag.starts[:-1], mode="sum", per_sample_weights=bag.weights.to(words.dtype))
+            )
+        return torch.cat(parts, dim=1)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """What the network adds to the constant: (rows, outputs), logits or standardised values."""
+        x = self.first_input(inputs)
+        for layer, activation in zip(self.hidden, self.activations, strict=True):
+            x = self._dropped(activation(layer(x)))
+        added: Tensor = self.output(x)
+        return added
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        if not self.training or self.dropout == 0.0:
+            return x
+        # an own generator, for nn.Dropout would draw from (and disturb) torch's global stream
+        kept = torch.rand(x.shape, generator=self.noise) >= self.dropout
+        return x * kept / (1.0 - self.dropout)
+
+    def groups(self) -> dict[str, list[str]]:
+        """Layer name for people -> parameter names, in the order of the data's way."""
+        found: dict[str, list[str]] = {}
+        for name, _ in self.named_parameters():
+            head, _, rest = name.partition(".")
+            layer = f"hidden {int(rest.split('.')[0]) + 1}" if head == "hidden" else head
+            found.setdefault(layer, []).append(name)
+        return found
