@@ -100,7 +100,14 @@ class Mlp(Model):
 
         self._loss, self._scaling, self._sizes, self._scale = loss, scaling, sizes, scale
         self._start = torch.as_tensor(start, dtype=torch.float64)
-        self._network = Network(scaling, sizes["codes"], sizes["terms"], self.shape.hidden, len(start), self.shape.dropout)
+        self._network = Network(
+            scaling,
+            code_sizes=sizes["codes"],
+            terms=sizes["terms"],
+            hidden=self.shape.hidden,
+            outputs=len(start),
+            dropout=self.shape.dropout,
+        )
         self._network.eval()
 
     @property
@@ -165,13 +172,11 @@ class Mlp(Model):
         import torch
 
         self.network.eval()
-        parts = []
         inputs = self.inputs(data)
         with torch.inference_mode():
-            for rows in torch.arange(inputs.rows).split(ROWS_AT_ONCE):
-                parts.append(self._prediction(self.network(inputs.take(rows))).numpy())
-        outputs = (len(self._start),) if self._loss.task == "classification" else ()
-        return np.concatenate(parts) if parts else np.empty((0, *outputs))
+            pieces = torch.arange(inputs.rows).split(ROWS_AT_ONCE)
+            parts = [self._prediction(self.network(inputs.take(rows))).numpy() for rows in pieces]
+        return np.concatenate(parts)
 
     def _prediction(self, added: torch.Tensor) -> torch.Tensor:
         if self._loss.task == "classification":

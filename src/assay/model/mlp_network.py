@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -78,7 +79,14 @@ class Network(nn.Module):
     bin_width: Tensor
 
     def __init__(
-        self, scaling: NumberScaling, code_sizes: Sequence[int], terms: Sequence[int], hidden: Sequence[int], outputs: int, dropout: float
+        self,
+        scaling: NumberScaling,
+        *,
+        code_sizes: Sequence[int],
+        terms: Sequence[int],
+        hidden: Sequence[int],
+        outputs: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.register_buffer("bin_column", torch.as_tensor(scaling.bin_column))
@@ -87,7 +95,7 @@ class Network(nn.Module):
         self.embeddings = nn.ModuleList(skip_init(nn.Embedding, size, embedding_units(size)) for size in code_sizes)
         self.text = nn.ParameterList(nn.Parameter(torch.empty(n, TEXT_UNITS)) for n in terms)
         widths = [scaling.width + sum(embedding_units(s) for s in code_sizes) + TEXT_UNITS * len(terms), *hidden]
-        self.hidden = nn.ModuleList(skip_init(nn.Linear, a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.hidden = nn.ModuleList(skip_init(nn.Linear, a, b) for a, b in pairwise(widths))
         self.activations = nn.ModuleList(nn.ReLU() for _ in hidden)
         self.output = skip_init(nn.Linear, widths[-1], outputs)
         self.dropout = dropout

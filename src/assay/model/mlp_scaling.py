@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def _bins(column: int, values: NDArray[np.float64], n_bins: int) -> list[tuple[i
     edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32)).astype(np.float64)
     if len(edges) < 3:
         return []
-    return [(column, float(a), float(b - a)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(column, float(a), float(b - a)) for a, b in pairwise(edges)]
 
 
 def _straightening(values: NDArray[np.float64]) -> tuple[str, float, NDArray[np.float64]]:
