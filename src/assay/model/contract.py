@@ -58,10 +58,13 @@ class Model(ABC):
     Attributes:
         name: As typed after --model and shown on the ladder.
         complexity: Place on the ladder: 0 for the simplest.
+        valid_prediction: Predictions for the validation rows from before they were learned from too, for calibration;
+            None where `fit` never learned from them.
     """
 
     name: ClassVar[str]
     complexity: ClassVar[int]
+    valid_prediction: NDArray[np.float64] | None = None
 
     @abstractmethod
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
