@@ -1,0 +1,327 @@
+"""The report's charts as Vega-Lite specifications made with Altair: one function a chart, one specification for every face.
+
+Colours are of Okabe and Ito's palette, told apart by the colour-blind; the report's style sheet recolours exactly these in the dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from assay.face.view import quantity, significant
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from assay.core.eval_evidence import Calibration, Rung, Slice
+    from assay.core.ledger import Side
+    from assay.core.table_evidence import ColumnEvidence
+    from assay.core.trace_evidence import TraceEvidence
+    from assay.face.report.steps import Step
+
+    Chart: TypeAlias = alt.LayerChart
+
+INK, FAINT, GRID = "#333333", "#8a8a8a", "#dddddd"
+BLUE, VERMILION, AMBER, GREEN, GREY, SKY, PINK = "#0072b2", "#d55e00", "#e69f00", "#009e73", "#777777", "#56b4e9", "#cc79a7"
+SERIES = (BLUE, AMBER, GREEN, PINK, SKY, VERMILION, GREY)
+WIDE, NARROW = 720, 350
+FONT = "Arial, Helvetica, sans-serif"
+
+
+def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
+    """The ledger's way from the opening to the closing balance and on to the honest one, a bar a step.
+
+    Args:
+        steps: What `assay.face.report.steps.steps_of` made of a ledger.
+        unit: Of the loss, for the axis.
+        width: Of the whole picture in pixels.
+    """
+    import altair as alt
+
+    low = min(s.low for s in steps)
+    high = max(max(s.start, s.end) + (s.se or 0.0) for s in steps)
+    room = (high - low) * (0.16 if width < 500 else 0.12)
+    rows = [
+        {
+            "place": i,
+            "label": s.label,
+            "kind": s.kind,
+            "start": max(low, min(s.start, s.end)),
+            "end": max(s.start, s.end),
+            "text": s.text,
+            "told": f"{s.label}: {s.text} {unit}",
+            "se_low": s.end - s.se if s.se else None,
+            "se_high": s.end + s.se if s.se else None,
+            "right": max(s.start, s.end, s.end + (s.se or 0.0)),
+        }
+        for i, s in enumerate(steps)
+    ]
+    kinds = {"balance": GREY, "learned": BLUE, "leaking": VERMILION, "raises the loss": AMBER, "told beside": FAINT, "honest": GREEN}
+    used = [k for k in kinds if any(r["kind"] == k for r in rows)]
+    scale = alt.Scale(domain=[low, high + room], nice=False, zero=False)
+    title = f"loss, {unit}" + ("" if low == 0 else " (axis cut: it does not start at 0)")
+    base = _over(rows).encode(
+        y=alt.Y("label:N", sort=[s.label for s in steps], title=None, axis=_labels(width)),
+    )
+    bars = base.mark_bar(clip=True, height={"band": 0.72}).encode(
+        x=alt.X("start:Q", scale=scale, title=title),
+        x2="end:Q",
+        color=alt.Color("kind:N", scale=alt.Scale(domain=used, range=[kinds[k] for k in used]), legend=_legend(width)),
+        description="told:N",
+    )
+    whiskers = base.transform_filter("isValid(datum.se_low)").mark_rule(color=INK, aria=False).encode(x="se_low:Q", x2="se_high:Q")
+    texts = base.mark_text(align="left", dx=5, color=INK, aria=False).encode(x="right:Q", text="text:N")
+    return _stack([bars, whiskers, texts], width, 26 * len(rows) + 70)
+
+
+def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, width: int = WIDE) -> Chart:
+    """Held-out loss of every model with its standard error, the recommended one in another colour, the opening as a line."""
+    import altair as alt
+
+    rows = [
+        {
+            "model": r.name,
+            "loss": r.held_out_loss,
+            "low": r.held_out_loss - r.se,
+            "high": r.held_out_loss + r.se,
+            "kind": "recommended" if r.name == recommended else "other",
+            "text": quantity(r.held_out_loss) if unit.startswith("bits") else significant(r.held_out_loss),
+            "told": f"{r.name}: {quantity(r.held_out_loss, unit)}, standard error {quantity(r.se, unit)}",
+        }
+        for r in rungs
+    ]
+    high = max([opening, *(float(str(r["high"])) for r in rows)])
+    base = _over(rows).encode(y=alt.Y("model:N", sort=[r.name for r in rungs], title=None, axis=_labels(width)))
+    bars = base.mark_bar(height={"band": 0.62}).encode(
+        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=alt.Scale(domain=[0, high * 1.14], nice=False)),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=["recommended", "other"], range=[BLUE, FAINT]), legend=None),
+        description="told:N",
+    )
+    whiskers = base.mark_rule(color=INK, strokeWidth=2, aria=False).encode(x="low:Q", x2="high:Q")
+    texts = base.mark_text(align="left", dx=6, color=INK, aria=False).encode(x="high:Q", text="text:N")
+    line = _over([{"opening": opening}]).mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="opening:Q")
+    return _stack([bars, whiskers, texts, line], width, 36 * len(rows) + 50)
+
+
+def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
+    """Training and validation loss by epoch, with the opening balance and the epoch whose weights were kept."""
+    import altair as alt
+
+    rows = [
+        {"epoch": i + 1, "loss": value, "part": part}
+        for part, series in (("training", trace.train_loss), ("validation", trace.valid_loss))
+        for i, value in enumerate(series)
+        if abs(value) < 1e300  # NaN and infinity have no place on an axis; the finding nan-inf names them
+    ]
+    parts = [p for p in ("training", "validation") if any(r["part"] == p for r in rows)]
+    many = max((int(str(r["epoch"])) for r in rows), default=1)
+    lines = (
+        _over(rows)
+        .mark_line(strokeWidth=2.2, point={"size": 22} if many <= 40 else False)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, many)], nice=False), axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("loss:Q", title=f"loss, {trace.unit}", scale=alt.Scale(zero=False)),
+            color=alt.Color("part:N", scale=alt.Scale(domain=parts, range=[AMBER, BLUE][: len(parts)]), legend=_legend(width)),
+        )
+    )
+    marks: list[Any] = [lines]
+    if trace.best_epoch >= 0:
+        kept = _over([{"epoch": trace.best_epoch + 1, "text": "kept"}])
+        marks.append(kept.mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="epoch:Q"))
+        marks.append(kept.mark_text(align="right", dx=-4, y=8, color=INK, aria=False).encode(x="epoch:Q", text="text:N"))
+    opening = _over([{"loss": trace.opening, "text": "opening balance"}])
+    marks.append(opening.mark_rule(color=GREY, aria=False).encode(y="loss:Q"))
+    marks.append(opening.mark_text(align="right", x="width", dy=-6, color=INK, aria=False).encode(y="loss:Q", text="text:N"))
+    return _stack(marks, width, 260)
+
+
+def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
+    """What each layer has taken off the held-out loss up to each epoch, stacked: the ledger's learner side as it grew."""
+    import altair as alt
+
+    rows = []
+    for booking in side.bookings:
+        total = 0.0
+        for epoch, amount in enumerate(booking.by_epoch, start=1):
+            total += amount
+            told = f"{booking.name}, up to epoch {epoch}: {quantity(total, unit)}"
+            rows.append({"epoch": epoch, "layer": booking.name, "amount": total, "told": told})
+    names = list(dict.fromkeys(str(r["layer"]) for r in rows))
+    colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
+    last = max((int(str(r["epoch"])) for r in rows), default=1)
+    ticks = [e for e in range(1, last + 1) if e == 1 or e % max(1, round(last / 8)) == 0]
+    bars = (
+        _over(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("epoch:O", title="epoch", axis=alt.Axis(labelAngle=0, values=ticks)),
+            y=alt.Y("amount:Q", title=f"taken off the held-out loss, {unit}"),
+            color=alt.Color("layer:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=_legend(width)),
+            order=alt.Order("layer:N"),
+            description="told:N",
+        )
+    )
+    return _stack([bars], width, 240)
+
+
+def reliability(calibration: Calibration, width: int = WIDE) -> Chart:
+    """Share that happened against the probability that was said, with the 95 % band in which a calibrated model would lie."""
+    import altair as alt
+
+    rows = [
+        {
+            "said": said,
+            "happened": happened,
+            "rows": n,
+            "low": low,
+            "high": high,
+            "kind": "inside the band" if low <= happened <= high else "outside the band",
+            "told": f"said {said:.2f}, happened {happened:.2f} in {n} rows, band {low:.2f} to {high:.2f}",
+        }
+        for said, happened, n, low, high in calibration.bins
+    ]
+    unit = alt.Scale(domain=[0, 1], nice=False)
+    base = _over(rows).encode(x=alt.X("said:Q", title="probability said", scale=unit))
+    ideal = _over([{"said": 0, "happened": 0}, {"said": 1, "happened": 1}])
+    line = ideal.mark_line(color=GREY, strokeDash=[4, 3], aria=False).encode(x="said:Q", y="happened:Q")
+    bands = base.mark_rule(strokeWidth=9, opacity=0.45, color=FAINT, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q")
+    curve = base.mark_line(color=BLUE, strokeWidth=1.5, aria=False).encode(y="happened:Q")
+    kinds = [k for k in ("inside the band", "outside the band") if any(r["kind"] == k for r in rows)]
+    colours = [BLUE if k.startswith("inside") else VERMILION for k in kinds]
+    points = base.mark_point(filled=True, opacity=1).encode(
+        y=alt.Y("happened:Q", title="share that happened", scale=unit),
+        size=alt.Size("rows:Q", scale=alt.Scale(range=[30, 220]), legend=None),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=_legend(width)),
+        shape=alt.Shape(
+            "kind:N", scale=alt.Scale(domain=kinds, range=["circle" if c == BLUE else "diamond" for c in colours]), legend=None
+        ),
+        description="told:N",
+    )
+    return _stack([line, bands, curve, points], min(width, 480), 340)
+
+
+def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], width: int = WIDE) -> Chart:
+    """Rows by true class and predicted class; the shade is the share of the true class."""
+    import altair as alt
+
+    cells = []
+    for true, line in zip(classes, counts, strict=True):
+        total = max(1, sum(line))
+        for said, n in zip(classes, line, strict=True):
+            told = f"{n} rows of class {true} were called {said}"
+            cells.append({"true": true, "said": said, "n": n, "share": n / total, "told": told, "text": f"{n:,}"})
+    order = list(classes)
+    base = _over(cells).encode(
+        x=alt.X("said:N", sort=order, title="predicted", axis=alt.Axis(labelAngle=0 if len(order) <= 4 else -40, labelLimit=90)),
+        y=alt.Y("true:N", sort=order, title="true", axis=alt.Axis(labelLimit=110)),
+    )
+    tiles = base.mark_rect(stroke=FAINT, strokeWidth=0.5, fill=BLUE).encode(
+        fillOpacity=alt.FillOpacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.62]), legend=None), description="told:N"
+    )
+    texts = base.mark_text(color=INK, aria=False, fontSize=13 if len(order) <= 6 else 10).encode(text="text:N")
+    side = max(170, min(440, 52 * len(order) + 90))
+    return _stack([tiles, texts], min(width, 140 + 90 * len(order)), side)
+
+
+def residuals(pairs: Sequence[tuple[float, float]], target: str, width: int = WIDE) -> Chart:
+    """Predicted against true values, with the line on which a perfect model would lie."""
+    import altair as alt
+
+    values = [v for pair in pairs for v in pair]
+    ends = [min(values), max(values)]
+    scale = alt.Scale(domain=ends, nice=True, zero=False)
+    points = (
+        _over([{"said": said, "true": true} for said, true in pairs])
+        .mark_circle(size=26, color=BLUE, opacity=0.5, aria=False)
+        .encode(
+            x=alt.X("said:Q", title=f"predicted {target}", scale=scale, axis=alt.Axis(tickCount=5)),
+            y=alt.Y("true:Q", title=f"true {target}", scale=scale),
+        )
+    )
+    ideal = _over([{"said": v, "true": v} for v in ends])
+    line = ideal.mark_line(color=INK, strokeDash=[4, 3], aria=False).encode(x="said:Q", y="true:Q")
+    return _stack([points, line], min(width, 520), 340)
+
+
+def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
+    """How much more loss a row the worst parts of the held-out rows have than all of them, the worst first."""
+    import altair as alt
+
+    rows = [
+        {"rule": s.rule, "excess": s.excess, "text": quantity(s.excess, signed=True) if unit.startswith("bits") else significant(s.excess),
+         "told": f"{s.rule}: {quantity(s.excess, unit, signed=True)} in {s.rows} rows"}
+        for s in worst
+    ]  # fmt: skip
+    high = max((s.excess for s in worst), default=1.0)
+    base = _over(rows).encode(y=alt.Y("rule:N", sort=[s.rule for s in worst], title=None, axis=_labels(width)))
+    bars = base.mark_bar(color=AMBER, height={"band": 0.65}).encode(
+        x=alt.X("excess:Q", title=f"loss above the mean of all rows, {unit}", scale=alt.Scale(domainMax=high * 1.16, nice=False)),
+        description="told:N",
+    )
+    texts = base.mark_text(align="left", dx=4, color=INK, aria=False).encode(x="excess:Q", text="text:N")
+    return _stack([bars, texts], width, 26 * len(rows) + 50)
+
+
+def histogram(column: ColumnEvidence, width: int = 150) -> Chart:
+    """A column's values at a glance: the histogram of numbers, the most frequent values of others."""
+    import altair as alt
+
+    if column.histogram_counts:
+        edges = column.histogram_edges
+        rows = [{"low": edges[i], "high": edges[i + 1], "n": n} for i, n in enumerate(column.histogram_counts)]
+        span = alt.Scale(domain=[edges[0], edges[-1]], nice=False, zero=False)
+        x, x2 = alt.X("low:Q", axis=None, scale=span), alt.X2("high:Q")
+        chart = _over(rows).mark_bar(color=BLUE, aria=False).encode(x=x, x2=x2, y=alt.Y("n:Q", axis=None))
+    else:
+        rows = [{"place": i, "n": n} for i, (_, n) in enumerate(column.top[:20])]
+        chart = _over(rows).mark_bar(color=SKY, aria=False).encode(x=alt.X("place:O", axis=None), y=alt.Y("n:Q", axis=None))
+    return _stack([chart], width, 34)
+
+
+def themed(chart: Chart) -> dict[str, Any]:
+    """The specification with Assay's look: transparent, quiet axes, type that stays readable on a phone."""
+    return {**chart.to_dict(), "autosize": {"type": "fit", "contains": "padding"}, "background": None, "padding": 4, "config": _CONFIG}
+
+
+_CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelColor": INK,
+        "titleColor": INK,
+        "gridColor": GRID,
+        "domainColor": FAINT,
+        "tickColor": FAINT,
+        "labelOverlap": True,
+    },
+    "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
+    "legend": {"labelFontSize": 12, "labelColor": INK, "titleColor": INK, "symbolType": "square", "labelLimit": 200},
+    "text": {"fontSize": 12},
+}
+
+
+def _over(rows: list[dict[str, Any]]) -> alt.Chart:
+    import altair as alt
+
+    return alt.Chart(alt.InlineData(values=rows))
+
+
+def _stack(marks: list[Any], width: int, height: int) -> alt.LayerChart:
+    import altair as alt
+
+    return cast("alt.LayerChart", alt.layer(*marks).properties(width=width, height=height))
+
+
+def _labels(width: int) -> Any:
+    import altair as alt
+
+    return alt.Axis(labelLimit=round(width * 0.33), grid=False)
+
+
+def _legend(width: int) -> Any:
+    import altair as alt
+
+    return alt.Legend(title=None, orient="top", columns=2 if width < 500 else 0, symbolSize=90)

@@ -1,0 +1,46 @@
+"""Specifications become static SVG: a wide and a narrow variant of each chart, inlined, without a script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
+
+from assay.face.report import charts
+
+if TYPE_CHECKING:
+    from assay.face.report.charts import Chart
+
+
+def svg_of(chart: Chart, name: str, label: str) -> str:
+    """Render a chart as one accessible `<svg>` element whose ids do not clash with those of another chart.
+
+    Args:
+        chart: What a function of `charts` made.
+        name: Unique in the page; letters, digits, hyphens.
+        label: What the picture says, for those who do not see it; "" for mere decoration beside a text.
+    """
+    import vl_convert
+
+    raw = vl_convert.vegalite_to_svg(charts.themed(chart), allowed_base_urls=[])
+    raw = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', raw)
+    raw = re.sub(r"url\(#", f"url(#{name}-", raw)
+    spoken = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
+    raw = re.sub(r' (xmlns|xmlns:xlink|version|class)="[^"]*"', "", raw, count=4)
+    return raw.replace("<svg", f"<svg {spoken}", 1)
+
+
+def figure(make: Callable[[int], Chart], name: str, label: str, caption: str = "") -> str:
+    """A `<figure>` with a chart in two widths, of which the style sheet shows the one that fits.
+
+    Args:
+        make: Gives the chart for a width in pixels.
+        name: Unique in the page.
+        label: What the picture says.
+        caption: Printed under it, "" for none.
+    """
+    both = [(kind, svg_of(make(width), f"{name}-{kind}", label)) for kind, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))]
+    drawn = "".join(f'<div class="chart {kind}">{svg}</div>' for kind, svg in both)
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure id="{name}">{drawn}{below}</figure>'

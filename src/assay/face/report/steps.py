@@ -1,0 +1,95 @@
+"""The ledger as steps from the opening balance to the honest one: what a waterfall shows, with no drawing in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from assay.core.ledger import Booking, Ledger
+from assay.face.view import quantity, significant
+
+CUT_SHARE = 0.25
+"""A reduction under this share of the opening balance would be unreadable on an axis from 0, which is then cut and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One bar of the waterfall, from `start` to `end` on the axis of the loss.
+
+    Attributes:
+        kind: "balance", "learned", "leaking", "raises the loss", "told beside" or "honest".
+        text: The amount as printed at the bar.
+        se: Standard error of the amount, None where there is none.
+        low: Where the axis begins.
+    """
+
+    label: str
+    kind: str
+    start: float
+    end: float
+    text: str
+    se: float | None = None
+    low: float = 0.0
+
+
+def steps_of(ledger: Ledger, leaking: Collection[str] = (), most: int = 10) -> tuple[Step, ...]:
+    """The bars: opening, the largest sources, the rest in one, what could not be booked, closing, adjustments, honest.
+
+    Args:
+        ledger: The books.
+        leaking: Columns that a leak finding names; their bars are marked.
+        most: How many sources have a bar of their own.
+    """
+    low = _axis_start(ledger)
+    steps = [Step("opening: best constant", "balance", low, ledger.opening, _figure(ledger.opening, ledger.unit), low=low)]
+    level = ledger.opening
+    shown, rest = leading(ledger.sources.bookings, most)
+    for one in shown:
+        kind = "leaking" if one.name in leaking else "learned" if one.held_out >= 0 else "raises the loss"
+        steps.append(_change(one.name, kind, (level, -one.held_out), ledger.unit, one.se, low=low))
+        level -= one.held_out
+    if rest:
+        total = sum(b.held_out for b in rest)
+        se = sum((b.se or 0.0) ** 2 for b in rest) ** 0.5 or None
+        kind = "learned" if total >= 0 else "raises the loss"
+        steps.append(_change(f"{len(rest)} other columns", kind, (level, -total), ledger.unit, se, low=low))
+        level -= total
+    steps.append(_change("remainder (not booked)", "told beside", (level, -ledger.sources.remainder), ledger.unit, None, low=low))
+    steps.append(Step("closing: this model", "balance", low, ledger.closing, _figure(ledger.closing, ledger.unit), ledger.closing_se, low))
+    return (*steps, *_adjusted(ledger, low))
+
+
+def leading(bookings: tuple[Booking, ...], most: int) -> tuple[tuple[Booking, ...], tuple[Booking, ...]]:
+    """The bookings of largest amount, in order of the amount, and the rest; a rest of one is shown by name."""
+    ordered = tuple(sorted(bookings, key=lambda b: -abs(b.held_out)))
+    if len(ordered) <= most + 1:
+        return tuple(sorted(ordered, key=lambda b: -b.held_out)), ()
+    return tuple(sorted(ordered[:most], key=lambda b: -b.held_out)), ordered[most:]
+
+
+def _adjusted(ledger: Ledger, low: float) -> list[Step]:
+    steps, level = [], ledger.closing
+    for one in ledger.adjustments:
+        if one.counts and one.amount:
+            steps.append(_change(f"{one.kind}: not honest", "leaking", (level, one.amount), ledger.unit, one.se, low=low))
+            level += one.amount
+    beside = [a for a in ledger.adjustments if not a.counts and a.amount > 0]
+    told = [_change(f"{a.kind}: told beside", "told beside", (ledger.closing, -a.amount), ledger.unit, a.se, low=low) for a in beside]
+    return [*steps, *told, Step("honest closing", "honest", low, level, _figure(level, ledger.unit), low=low)]
+
+
+def _change(label: str, kind: str, level_and_amount: tuple[float, float], unit: str, se: float | None, *, low: float) -> Step:
+    level, amount = level_and_amount
+    text = quantity(amount, signed=True) if unit.startswith("bits") else significant(amount, signed=True)
+    return Step(label, kind, level, level + amount, text, se, low)
+
+
+def _figure(value: float, unit: str) -> str:
+    return quantity(value) if unit.startswith("bits") else significant(value)
+
+
+def _axis_start(ledger: Ledger) -> float:
+    honest = ledger.opening - ledger.honest
+    lowest = min([ledger.opening, ledger.closing, honest, *(ledger.closing - a.amount for a in ledger.adjustments if not a.counts)])
+    falls = max(ledger.opening, honest) - lowest
+    return 0.0 if falls > CUT_SHARE * ledger.opening else max(0.0, lowest - 0.6 * falls)
