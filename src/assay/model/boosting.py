@@ -33,8 +33,7 @@ class Boosting(Model):
 
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
         self.loss_name, self.classes = loss.name, classes
-        self.columns = TreeInput.fit(train.followed_by(valid), classes)
-        self.trees = fit_trees(train, valid, self.columns, loss, classes, seed)
+        self.columns, self.trees = fit_trees(train, valid, loss, classes, seed)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         columns, trees = self._fitted

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.core.seeds import seed_for
+from assay.model.tree_input import TreeInput
 from assay.model.trees import Trees
 
 if TYPE_CHECKING:
     from assay.model.contract import Rows
-    from assay.model.tree_input import TreeInput
     from assay.objective.loss import Loss
 
 MAX_ROUNDS = 1000
@@ -23,21 +23,24 @@ MAX_REFIT_ROWS = 20_000
 SKLEARN_LOSS = {"log": "log_loss", "squared": "squared_error", "absolute": "absolute_error"}
 
 
-def fit_trees(train: Rows, valid: Rows, columns: TreeInput, loss: Loss, classes: int, seed: int) -> Trees:
-    """Trees whose number the validation rows chose; small tables are then fitted again on all rows."""
+def fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int) -> tuple[TreeInput, Trees]:
+    """Trees whose number the validation rows chose, and the matrix they read; small tables are then fitted again on all rows."""
+    columns = TreeInput.fit(train, classes)
     matrix = columns.matrix(train.data)
     if valid.size == 0:
-        return Trees.of(_booster(columns, loss, seed, 100, matrix.shape).fit(matrix, train.target, train.weight), 100)
+        booster = _booster(columns, loss, seed, 100, matrix.shape)
+        return columns, Trees.of(booster.fit(matrix, train.target, sample_weight=train.weight), 100)
     check = columns.matrix(valid.data)
     booster = _booster(columns, loss, seed, MAX_ROUNDS, matrix.shape)
     booster.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=1e-7)
     booster.fit(matrix, train.target, sample_weight=train.weight, X_val=check, y_val=valid.target, sample_weight_val=valid.weight)
     rounds = int(np.argmax(booster.validation_score_))
     if rounds == 0 or train.size + valid.size > MAX_REFIT_ROWS:
-        return Trees.of(booster, rounds)
+        return columns, Trees.of(booster, rounds)
     both = train.followed_by(valid)
-    again = _booster(columns, loss, seed, rounds, matrix.shape)
-    return Trees.of(again.fit(columns.matrix(both.data), both.target, sample_weight=both.weight), rounds)
+    columns = TreeInput.fit(both, classes)
+    booster = _booster(columns, loss, seed, rounds, matrix.shape)
+    return columns, Trees.of(booster.fit(columns.matrix(both.data), both.target, sample_weight=both.weight), rounds)
 
 
 def _booster(columns: TreeInput, loss: Loss, seed: int, rounds: int, shape: tuple[int, ...]) -> Any:
