@@ -85,6 +85,12 @@ def judge(evidence: Iterable[Evidence], rules: Iterable[Rule[Any]], *, absent: M
         if not mine:
             skipped[rule.code] = (absent or {}).get(rule.evidence.__name__, rule.evidence.absent)
             continue
+        if rule.cannot_say is not None:
+            reasons = [rule.cannot_say(e) for e in mine]
+            mine = [e for e, reason in zip(mine, reasons, strict=True) if not reason]
+            if not mine:
+                skipped[rule.code] = reasons[0]
+                continue
         checked.append(rule.code)
         for piece in mine:
             found += controlled(rule(piece), piece.looks)

@@ -44,6 +44,7 @@ class Rule(Generic[E]):
         power: Promised share of its `bad` draws that it names; 1 for an exact rule.
         evidence: The type it reads.
         sections: Its page, by heading.
+        cannot_say: Says why a piece of evidence cannot answer this rule, "" if it can; None when every piece can.
     """
 
     code: str
@@ -59,6 +60,7 @@ class Rule(Generic[E]):
     file: str
     bads: list[Callable[..., E]] = field(default_factory=list)
     goods: list[Callable[..., E]] = field(default_factory=list)
+    cannot_say: Callable[[E], str] | None = None
 
     def bad(self, make: Callable[..., E]) -> Callable[..., E]:
         """Register the faintest fault that this rule must still name."""
@@ -69,6 +71,11 @@ class Rule(Generic[E]):
         """Register the nearest innocent case, on which this rule must be silent."""
         self.goods.append(make)
         return make
+
+    def blind(self, reason: Callable[[E], str]) -> Callable[[E], str]:
+        """Register what says why a piece of evidence cannot answer this rule ("" if it can); it then counts as not checked."""
+        self.cannot_say = reason
+        return reason
 
     def __call__(self, evidence: E) -> list[Finding]:
         """The findings of this rule in one piece of evidence, stamped, before false discovery control."""
