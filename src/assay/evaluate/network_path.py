@@ -1,0 +1,89 @@
+"""A network's side of learners: the weight-path integral over the snapshots of its training, by layer and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.core.ledger import Booking
+from assay.evaluate.weight_path import LossAndGradient, book_path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.evaluate.learner_side import Sampled
+    from assay.model.contract import Model
+    from assay.model.mlp import Mlp
+    from assay.model.snapshots import Snapshots
+
+
+def network_bookings(
+    model: Model, snapshots: Snapshots, part: Sampled, practised: Sampled, remainder_share: float
+) -> tuple[list[Booking], str]:
+    """One line a layer, by epoch, on held-out and on training rows; and what the birth costs against the best constant.
+
+    Args:
+        model: The trained network.
+        snapshots: From birth to the weights kept.
+        part: Held-out rows.
+        practised: Training rows.
+        remainder_share: Largest share of the fall that quadrature may leave over.
+    """
+    from assay.evaluate.learner_side import start_booking
+    from assay.model.mlp import Mlp
+
+    if not isinstance(model, Mlp):
+        raise TypeError(f"weight snapshots were given for {type(model).__name__}; only Mlp has layers to book them to")
+    kept = model.flat()
+    points = [np.asarray(weights, dtype=np.float64) for weights in snapshots.weights]
+    try:
+        groups = {name: np.arange(span.start, span.stop) for name, span in model.spans().items()}
+        books = book_path(points, groups, measure_network(model, (part, practised)), remainder_share=remainder_share)
+    finally:
+        model.load_parameters(kept)
+    at_birth = books.losses[:, 0]
+    bookings = start_booking(part, practised, lambda one: float(at_birth[0 if one is part else 1]))
+    for place, name in enumerate(books.groups):
+        held_out, train = books.booked[:, :, place]
+        bookings.append(
+            Booking(
+                name,
+                float(held_out.sum()),
+                train=float(train.sum()),
+                by_epoch=tuple(held_out.tolist()),
+                by_epoch_train=tuple(train.tolist()),
+            )
+        )
+    left = float(np.abs(books.remainder[0]).sum())
+    method = (
+        f"weight path over {len(points)} snapshots (epochs {snapshots.epochs[0]}-{snapshots.epochs[-1]}), "
+        f"{books.n_gradients} gradients on {len(part.rows.target):,} held-out and {len(practised.rows.target):,} training rows; "
+        f"quadrature left {left:.2g}"
+    )
+    return bookings, method
+
+
+def measure_network(model: Mlp, samples: Sequence[Sampled]) -> LossAndGradient:
+    """Losses and gradients of a network on several sets of rows, as a function of its flat weights.
+
+    The function leaves the network at the weights it was last asked for; the caller puts the kept ones back.
+    """
+    import torch
+
+    network = model.network
+    parameters = list(network.parameters())
+    sets = [(model.inputs(s.rows.data), model.targets(s.rows.target), torch.as_tensor(s.weight)) for s in samples]
+
+    def measure(point: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        model.load_parameters(point)
+        losses, gradients = [], []
+        for inputs, target, weight in sets:
+            loss = (model.losses(inputs, target) * weight).mean()
+            slopes = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            losses.append(loss.item())
+            gradients.append(np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(np.float64))
+        return np.array(losses), np.stack(gradients)
+
+    return measure

@@ -1,0 +1,78 @@
+"""Which rows stand for all rows, what they weigh, and how sure a mean over them is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def unit_weights(weight: NDArray[np.float64] | None, n_rows: int) -> NDArray[np.float64]:
+    """Weights of mean 1, so that a plain mean of weight times value is the weighted mean.
+
+    Example:
+        >>> unit_weights(np.array([1.0, 3.0]), 2).tolist(), unit_weights(None, 2).tolist()
+        ([0.5, 1.5], [1.0, 1.0])
+    """
+    if weight is None:
+        return np.ones(n_rows)
+    return np.asarray(weight, dtype=np.float64) / float(np.mean(weight))
+
+
+def mean_and_se(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The mean of independent values and its standard error (0 for fewer than two values).
+
+    Example:
+        >>> mean_and_se(np.array([1.0, 3.0]))
+        (2.0, 1.0)
+    """
+    if len(values) < 2:
+        return float(values.mean()), 0.0
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def representative(value: NDArray[np.float64], n_rows: int, seed: int) -> NDArray[np.intp]:
+    """Positions of `n_rows` rows whose mean of `value` is close to that of all rows, drawn without preference.
+
+    Systematic sampling: the rows are put in order of `value` (ties in random order) and every k-th is taken from a
+    random start, so each row has the same chance and a mean over the sample is unbiased for any quantity.
+
+    Returns:
+        Distinct positions in ascending order; all of them where `n_rows` is not below their number.
+
+    Source: Cochran, Sampling Techniques, 3rd ed., chapter 8.
+
+    Example:
+        >>> value = np.arange(1000.0)
+        >>> bool(abs(value[representative(value, 50, seed=1)].mean() - value.mean()) < 10)
+        True
+    """
+    total = len(value)
+    if n_rows >= total:
+        return np.arange(total)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(total)
+    ordered = shuffled[np.argsort(value[shuffled], kind="stable")]
+    steps = np.floor((np.arange(n_rows) + rng.random()) * total / n_rows).astype(np.intp)
+    return np.sort(ordered[steps])
+
+
+def most_astray(value: NDArray[np.float64], n_rows: int) -> float:
+    """How far the mean of `value` over a `representative` sample can be from the mean over all rows, at most.
+
+    One row is taken from each of `n_rows` equal stretches of the rows in order of `value`, and is off its stretch's mean by
+    no more than the stretch rises; the rises add up to no more than the range.
+
+    Returns:
+        Range of the values over `n_rows`; 0 where all rows are taken.
+
+    Example:
+        >>> most_astray(np.array([0.0, 1.0, 4.0]), 2), most_astray(np.array([0.0, 1.0, 4.0]), 3)
+        (2.0, 0.0)
+    """
+    if n_rows >= len(value):
+        return 0.0
+    return float(np.ptp(value)) / n_rows

@@ -1,0 +1,87 @@
+"""The side of learners for stages, paths and single models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.evaluate.toys import Scores, problem
+
+from assay.evaluate.learner_side import learner_side
+from assay.evaluate.row_losses import row_losses
+from assay.objective import loss_for
+
+
+def side_of(model, train, test, constant, task="classification", temper=lambda p: p, **kwargs):
+    loss = loss_for(task)
+    held_out, trained = (
+        row_losses(rows, loss, constant, model.predict(rows.data), temper(model.predict(rows.data))) for rows in (test, train)
+    )
+    return learner_side(model=model, loss=loss, train=train, test=test, held_out=held_out, trained=trained, **kwargs), held_out
+
+
+class WithPath(Scores):
+    """Scores whose coefficients can be scaled from zero."""
+
+    def path_gradient(self, data, target, t):
+        x = np.hstack([data.numbers, data.codes])
+        score = t * (x @ self.weight) + self.bias
+        slope = (1 / (1 + np.exp(-score)) - target) / np.log(2)
+        return {name: float(np.mean(slope * x[:, i] * self.weight[i])) for i, name in enumerate(data.sources)}
+
+
+def test_stages_are_booked_exactly_and_start_is_named():
+    model, train, test, constant = problem(1)
+    side, held_out = side_of(model, train, test, constant)
+    assert [b.name for b in side.bookings] == ["start", "step 1", "step 2", "step 3", "step 4"]
+    assert side.remainder == pytest.approx(0, abs=1e-12)
+    assert side.total == pytest.approx(held_out.reduction)
+    assert all(sum(b.by_epoch) == pytest.approx(b.held_out) for b in side.bookings if b.by_epoch)
+
+
+def test_many_stages_make_at_most_twelve_lines():
+    model, train, test, constant = problem(2, task="regression", numbers=40)
+    side, held_out = side_of(model, train, test, constant, task="regression")
+    names = [b.name for b in side.bookings if b.name != "start"]
+    assert len(names) == 12
+    assert names[0] == "steps 1-4"
+    assert side.total == pytest.approx(held_out.reduction)
+
+
+def test_a_path_from_zero_books_every_column():
+    toy, train, test, constant = problem(3)
+    model = WithPath(toy.weight, float(np.log(constant[1] / constant[0])), "classification")
+    side, _ = side_of(model, train, test, constant)
+    assert {b.name for b in side.bookings} == set(test.data.sources)
+    assert abs(side.remainder) < 1e-6
+    assert side.balances
+    assert side.bookings[0].train is not None
+
+
+def test_a_column_without_a_coefficient_is_booked_nothing_on_the_path():
+    toy, train, test, constant = problem(3)
+    model = WithPath(np.array([1.0, 0.0, 0.5, 0.2]) * toy.weight, toy.bias, "classification")
+    side, _ = side_of(model, train, test, constant)
+    assert next(b for b in side.bookings if b.name == "x1").held_out == 0.0
+
+
+def test_a_temperature_has_its_own_line():
+    model, train, test, constant = problem(4)
+
+    def temper(p):
+        odds = np.sqrt(p)
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    side, held_out = side_of(model, train, test, constant, temper=temper)
+    last = side.bookings[-1]
+    assert last.name == "temperature"
+    assert last.held_out == pytest.approx(float((held_out.raw - held_out.closing).mean()))
+    assert side.balances
+
+
+def test_a_constant_model_has_nothing_to_book():
+    _, train, test, constant = problem(5)
+    still = Scores(np.zeros(4), float(np.log(constant[1] / constant[0])), "classification")
+    side, held_out = side_of(still, train, test, constant)
+    assert side.total == pytest.approx(0.0)
+    assert held_out.reduction == pytest.approx(0.0)
+    assert side.balances
