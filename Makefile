@@ -7,7 +7,7 @@ OUT ?= runs/demo
 JOBS ?= 2
 BENCH ?=
 PYTHON ?=
-PIP_QUIET := --quiet --disable-pip-version-check
+PIP_QUIET := --quiet --quiet --disable-pip-version-check
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help

@@ -91,6 +91,8 @@ def _interrupted(words: list[str]) -> int:
     if words and words[0] == "train":
         again = shlex.join(["assay", *words, *([] if "--resume" in words else ["--resume"])])
         print(f"\nassay: interrupted; what is done is kept; go on with: {again}", file=sys.stderr)
+    elif words and words[0] == "demo":
+        print("\nassay: interrupted; begin anew with: assay demo --overwrite", file=sys.stderr)
     else:
         print("\nassay: interrupted; nothing half written stays", file=sys.stderr)
     return EXIT_INTERRUPTED

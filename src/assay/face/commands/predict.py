@@ -39,10 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     out = None if arguments.out is None else Path(arguments.out)
     form = writer_for(out)
     from assay.face.api import load
-    from assay.table import read
 
-    loaded = load(arguments.folder)
-    frame = loaded.predict(read(arguments.source, **reading_options(arguments)))
+    frame = load(arguments.folder).predict(arguments.source, **reading_options(arguments))
     if out is None:
         text = io.BytesIO()
         form(frame, text)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import OptionError
+from assay.core.errors import OptionError, RunError
 from assay.face.commands.parser import Parser, command_of, one_of
 from assay.face.commands.reading import SOURCE_HELP, add_columns, add_reading, reading_options
 
@@ -35,7 +35,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
     train = command_of(commands, "train", "audit, train, watch, evaluate, account and report, in one go", TRAIN_EXAMPLES)
-    train.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    train.add_argument("source", metavar="SOURCE", nargs="?", help=f"{SOURCE_HELP}; may be left out with --resume")
     train.add_argument("--target", metavar="COLUMN", help="what is to be predicted (required; a bundled sample knows its own)")
     train.add_argument(
         "--task",
@@ -111,12 +111,15 @@ def _count(text: str) -> int:
 
 def run_train(arguments: argparse.Namespace) -> int:
     """Train and show the run."""
-    from assay.face.api import train
-
     if arguments.resume and arguments.overwrite:
         raise OptionError("--resume and --overwrite contradict each other; give one of them")
+    if arguments.source is None and not arguments.resume:
+        raise OptionError("the following arguments are required: SOURCE; see: assay train --help")
+    from assay.face.api import train
+
+    out = arguments.out or (newest_unfinished(Path("runs")) if arguments.resume and arguments.source is None else None)
     run = train(
-        arguments.source,
+        arguments.source or "",
         target=arguments.target,
         task=arguments.task,
         model=arguments.model,
@@ -129,7 +132,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         test=arguments.test,
         seed=arguments.seed,
         budget=arguments.budget,
-        out=arguments.out,
+        out=out,
         quiet=arguments.quiet or arguments.format == "json",
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -137,6 +140,20 @@ def run_train(arguments: argparse.Namespace) -> int:
     )
     show_run(run, arguments)
     return 0
+
+
+def newest_unfinished(parent: Path) -> Path:
+    """The run folder under `parent` that was begun last and is not finished.
+
+    Raises:
+        RunError: there is none.
+    """
+    from assay.train.folder import RECORD, RunFolder
+
+    waiting = [file.parent for file in parent.glob(f"*/{RECORD}") if RunFolder(file.parent).record().get("state") != "finished"]
+    if not waiting:
+        raise RunError(f"no interrupted run under {parent}/; name its folder with --out, or start one: assay train SOURCE --target COLUMN")
+    return max(waiting, key=lambda folder: (folder / RECORD).stat().st_mtime)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
@@ -170,13 +187,13 @@ def show_run(run: Any, arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         from assay.core.evidence import plain
 
-        view = run.view
+        evaluation = run.view.evaluation
         told = {
             "run": str(run.folder),
             "report_html": str(run.report_path),
-            "recommended": view.recommended,
-            "ledger": None if run.ledger is None else plain(run.ledger),
-            **view.report.as_dict(),
+            "recommended": run.view.recommended,
+            "ledger": None if evaluation is None else evaluation.ledger,
+            **run.view.report.as_dict(),
         }
         print(json.dumps(plain(told), indent=1, allow_nan=False))
         return
