@@ -247,7 +247,8 @@ def _honesty(view: RunView, books: _Books) -> str:
     gap = f"; on its training rows it does {quantity(told[0].amount, books.unit)} better, which is memory and not knowledge" if told else ""
     if not any(code.startswith("SPL") for code in view.report.checked):
         return f"Whether a leak helped was not checked, so take the figure as an upper bound{gap}."
-    return f"No leak was found by the {len(view.report.checked)} rules that could look{gap}."
+    looked = sum(code.startswith("SPL") for code in view.report.checked)
+    return f"No leak was found by the {looked} rule{'s' if looked > 1 else ''} about leaks that could look{gap}."
 
 
 def _next(view: RunView, books: _Books | None) -> str:
@@ -261,5 +262,5 @@ def _next(view: RunView, books: _Books | None) -> str:
     if books.is_noise:
         return f"Next: do not use this model; look for columns that tell more about {books.target}, or for more rows."
     unchecked = len(view.report.not_checked)
-    rest = f" ({unchecked} rules could not be checked and are listed below)" if unchecked else ""
+    rest = f" ({unchecked} rule{'s' if unchecked > 1 else ''} could not be checked)" if unchecked else ""
     return f"Next: nothing that was checked stands against trying it on fresh rows like these{rest}; after that, more rows or columns."

@@ -5,6 +5,7 @@ Colours are of Okabe and Ito's palette, told apart by the colour-blind; the repo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -44,7 +45,6 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
     rows = [
         {
             "place": i,
-            "label": s.label,
             "kind": s.kind,
             "start": max(low, min(s.start, s.end)),
             "end": max(s.start, s.end),
@@ -61,10 +61,10 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
     scale = alt.Scale(domain=[low, high + room], nice=False, zero=False)
     title = f"loss, {unit}" + ("" if low == 0 else " (axis cut: it does not start at 0)")
     base = _over(rows).encode(
-        y=alt.Y("label:N", sort=[s.label for s in steps], title=None, axis=_labels(width)),
+        y=alt.Y("place:O", title=None, axis=_labels(width, [s.label for s in steps])),
     )
     bars = base.mark_bar(clip=True, height={"band": 0.72}).encode(
-        x=alt.X("start:Q", scale=scale, title=title),
+        x=alt.X("start:Q", scale=scale, title=title, axis=_ticks(width)),
         x2="end:Q",
         color=alt.Color("kind:N", scale=alt.Scale(domain=used, range=[kinds[k] for k in used]), legend=_legend(width)),
         description="told:N",
@@ -90,10 +90,11 @@ def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, w
         }
         for r in rungs
     ]
-    high = max([opening, *(float(str(r["high"])) for r in rows)])
+    high = max([opening, *(r.held_out_loss + r.se for r in rungs)])
+    scale = alt.Scale(domain=[0, high * (1.22 if width < 500 else 1.14)], nice=False)
     base = _over(rows).encode(y=alt.Y("model:N", sort=[r.name for r in rungs], title=None, axis=_labels(width)))
     bars = base.mark_bar(height={"band": 0.62}).encode(
-        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=alt.Scale(domain=[0, high * 1.14], nice=False)),
+        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=scale, axis=_ticks(width)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=["recommended", "other"], range=[BLUE, FAINT]), legend=None),
         description="told:N",
     )
@@ -119,7 +120,7 @@ def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
         _over(rows)
         .mark_line(strokeWidth=2.2, point={"size": 22} if many <= 40 else False)
         .encode(
-            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, many)], nice=False), axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, many)], nice=False), axis=_ticks(width, 1)),
             y=alt.Y("loss:Q", title=f"loss, {trace.unit}", scale=alt.Scale(zero=False)),
             color=alt.Color("part:N", scale=alt.Scale(domain=parts, range=[AMBER, BLUE][: len(parts)]), legend=_legend(width)),
         )
@@ -128,10 +129,10 @@ def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
     if trace.best_epoch >= 0:
         kept = _over([{"epoch": trace.best_epoch + 1, "text": "kept"}])
         marks.append(kept.mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="epoch:Q"))
-        marks.append(kept.mark_text(align="right", dx=-4, y=8, color=INK, aria=False).encode(x="epoch:Q", text="text:N"))
+        marks.append(kept.mark_text(align="right", dx=-4, y="height", dy=-8, color=INK, aria=False).encode(x="epoch:Q", text="text:N"))
     opening = _over([{"loss": trace.opening, "text": "opening balance"}])
     marks.append(opening.mark_rule(color=GREY, aria=False).encode(y="loss:Q"))
-    marks.append(opening.mark_text(align="right", x="width", dy=-6, color=INK, aria=False).encode(y="loss:Q", text="text:N"))
+    marks.append(opening.mark_text(align="right", x="width", dx=-4, dy=10, color=INK, aria=False).encode(y="loss:Q", text="text:N"))
     return _stack(marks, width, 260)
 
 
@@ -140,12 +141,12 @@ def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
     import altair as alt
 
     rows = []
-    for booking in side.bookings:
+    for place, booking in enumerate(side.bookings):
         total = 0.0
         for epoch, amount in enumerate(booking.by_epoch, start=1):
             total += amount
             told = f"{booking.name}, up to epoch {epoch}: {quantity(total, unit)}"
-            rows.append({"epoch": epoch, "layer": booking.name, "amount": total, "told": told})
+            rows.append({"epoch": epoch, "layer": booking.name, "place": place, "amount": total, "told": told})
     names = list(dict.fromkeys(str(r["layer"]) for r in rows))
     colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
     last = max((int(str(r["epoch"])) for r in rows), default=1)
@@ -155,9 +156,9 @@ def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
         .mark_bar()
         .encode(
             x=alt.X("epoch:O", title="epoch", axis=alt.Axis(labelAngle=0, values=ticks)),
-            y=alt.Y("amount:Q", title=f"taken off the held-out loss, {unit}"),
+            y=alt.Y("amount:Q", title=f"taken off, {unit}"),
             color=alt.Color("layer:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=_legend(width)),
-            order=alt.Order("layer:N"),
+            order=alt.Order("place:Q"),
             description="told:N",
         )
     )
@@ -181,7 +182,7 @@ def reliability(calibration: Calibration, width: int = WIDE) -> Chart:
         for said, happened, n, low, high in calibration.bins
     ]
     unit = alt.Scale(domain=[0, 1], nice=False)
-    base = _over(rows).encode(x=alt.X("said:Q", title="probability said", scale=unit))
+    base = _over(rows).encode(x=alt.X("said:Q", title="probability said", scale=unit, axis=_ticks(min(width, 480))))
     ideal = _over([{"said": 0, "happened": 0}, {"said": 1, "happened": 1}])
     line = ideal.mark_line(color=GREY, strokeDash=[4, 3], aria=False).encode(x="said:Q", y="happened:Q")
     bands = base.mark_rule(strokeWidth=9, opacity=0.45, color=FAINT, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q")
@@ -234,7 +235,7 @@ def residuals(pairs: Sequence[tuple[float, float]], target: str, width: int = WI
         _over([{"said": said, "true": true} for said, true in pairs])
         .mark_circle(size=26, color=BLUE, opacity=0.5, aria=False)
         .encode(
-            x=alt.X("said:Q", title=f"predicted {target}", scale=scale, axis=alt.Axis(tickCount=5)),
+            x=alt.X("said:Q", title=f"predicted {target}", scale=scale, axis=_ticks(width)),
             y=alt.Y("true:Q", title=f"true {target}", scale=scale),
         )
     )
@@ -248,14 +249,15 @@ def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
     import altair as alt
 
     rows = [
-        {"rule": s.rule, "excess": s.excess, "text": quantity(s.excess, signed=True) if unit.startswith("bits") else significant(s.excess),
+        {"place": i, "excess": s.excess, "text": quantity(s.excess, signed=True) if unit.startswith("bits") else significant(s.excess),
          "told": f"{s.rule}: {quantity(s.excess, unit, signed=True)} in {s.rows} rows"}
-        for s in worst
+        for i, s in enumerate(worst)
     ]  # fmt: skip
     high = max((s.excess for s in worst), default=1.0)
-    base = _over(rows).encode(y=alt.Y("rule:N", sort=[s.rule for s in worst], title=None, axis=_labels(width)))
+    scale = alt.Scale(domain=[0, high * (1.32 if width < 500 else 1.16)], nice=False)
+    base = _over(rows).encode(y=alt.Y("place:O", title=None, axis=_labels(width, [s.rule for s in worst], 0.42)))
     bars = base.mark_bar(color=AMBER, height={"band": 0.65}).encode(
-        x=alt.X("excess:Q", title=f"loss above the mean of all rows, {unit}", scale=alt.Scale(domainMax=high * 1.16, nice=False)),
+        x=alt.X("excess:Q", title=f"loss above the mean, {unit}", scale=scale, axis=_ticks(width)),
         description="told:N",
     )
     texts = base.mark_text(align="left", dx=4, color=INK, aria=False).encode(x="excess:Q", text="text:N")
@@ -271,7 +273,7 @@ def histogram(column: ColumnEvidence, width: int = 150) -> Chart:
         rows = [{"low": edges[i], "high": edges[i + 1], "n": n} for i, n in enumerate(column.histogram_counts)]
         span = alt.Scale(domain=[edges[0], edges[-1]], nice=False, zero=False)
         x, x2 = alt.X("low:Q", axis=None, scale=span), alt.X2("high:Q")
-        chart = _over(rows).mark_bar(color=BLUE, aria=False).encode(x=x, x2=x2, y=alt.Y("n:Q", axis=None))
+        chart = _over(rows).mark_bar(color=BLUE, aria=False).encode(x=x, x2=x2, y=alt.Y("n:Q", axis=None), y2=alt.datum(0))
     else:
         rows = [{"place": i, "n": n} for i, (_, n) in enumerate(column.top[:20])]
         chart = _over(rows).mark_bar(color=SKY, aria=False).encode(x=alt.X("place:O", axis=None), y=alt.Y("n:Q", axis=None))
@@ -315,10 +317,19 @@ def _stack(marks: list[Any], width: int, height: int) -> alt.LayerChart:
     return cast("alt.LayerChart", alt.layer(*marks).properties(width=width, height=height))
 
 
-def _labels(width: int) -> Any:
+def _labels(width: int, labels: Sequence[str] = (), share: float = 0.33) -> Any:
+    """An axis of names; with `labels` the rows are numbered, so that two rows of one name stay two rows."""
     import altair as alt
 
-    return alt.Axis(labelLimit=round(width * 0.33), grid=False)
+    named: dict[str, Any] = {"labelExpr": f"{json.dumps(list(labels))}[datum.value]"} if labels else {}
+    return alt.Axis(labelLimit=round(width * share), grid=False, **named)
+
+
+def _ticks(width: int, least_step: float | None = None) -> Any:
+    import altair as alt
+
+    step: dict[str, Any] = {} if least_step is None else {"tickMinStep": least_step}
+    return alt.Axis(tickCount=4 if width < 500 else 8, labelOverlap="greedy", **step)
 
 
 def _legend(width: int) -> Any:

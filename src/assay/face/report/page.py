@@ -53,7 +53,7 @@ def template() -> Template:
 
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(quantity=quantity, percent=percent, price=price_text, figure=_figure, values=values_text, p=p_text)
-    made.filters.update(significant=significant, remedy=remedy_html)
+    made.filters.update(metric=metric_text, remedy=remedy_html, short="{:.2g}".format)
     return made.from_string(_data("page.html"))
 
 
@@ -121,10 +121,10 @@ def rule_pages(view: RunView) -> dict[str, dict[str, str]]:
 def values_text(column: ColumnEvidence) -> str:
     """A column's values in a few words: the range of numbers, the most frequent of others."""
     if column.kind in ("number", "date") and column.minimum is not None and column.maximum is not None:
-        middle = f", median {significant(column.quartiles[1])}" if len(column.quartiles) == 3 and column.kind == "number" else ""
+        middle = f", median {_plain(column.quartiles[1])}" if len(column.quartiles) == 3 and column.kind == "number" else ""
         if column.kind == "date":
             return f"{_day(column.minimum)} to {_day(column.maximum)}"
-        return f"{significant(column.minimum)} to {significant(column.maximum)}{middle}"
+        return f"{_plain(column.minimum)} to {_plain(column.maximum)}{middle}"
     if not column.top:
         return "no value" if column.missing == column.rows else f"texts of {column.mean_length:.0f} characters on average"
     words = ", ".join(f"{_cut(value)} ({n:,})" for value, n in column.top[:3])
@@ -138,8 +138,18 @@ def p_text(finding: Finding) -> str:
     return "p < 1e-300" if finding.p == 0 else f"p = {finding.p:.2g}"
 
 
+def metric_text(value: float) -> str:
+    """A metric for people: three decimals, or four digits where it is large."""
+    return f"{value:.3f}" if abs(value) < 10 else significant(value)
+
+
 def _figure(value: float, unit: str) -> str:
     return quantity(value) if unit.startswith("bits") else significant(value)
+
+
+def _plain(value: float) -> str:
+    text = significant(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _cut(text: str, most: int = 28) -> str:

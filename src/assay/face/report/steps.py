@@ -41,7 +41,7 @@ def steps_of(ledger: Ledger, leaking: Collection[str] = (), most: int = 10) -> t
         most: How many sources have a bar of their own.
     """
     low = _axis_start(ledger)
-    steps = [Step("opening: best constant", "balance", low, ledger.opening, _figure(ledger.opening, ledger.unit), low=low)]
+    steps = [Step("opening", "balance", low, ledger.opening, _figure(ledger.opening, ledger.unit), low=low)]
     level = ledger.opening
     shown, rest = leading(ledger.sources.bookings, most)
     for one in shown:
@@ -54,8 +54,8 @@ def steps_of(ledger: Ledger, leaking: Collection[str] = (), most: int = 10) -> t
         kind = "learned" if total >= 0 else "raises the loss"
         steps.append(_change(f"{len(rest)} other columns", kind, (level, -total), ledger.unit, se, low=low))
         level -= total
-    steps.append(_change("remainder (not booked)", "told beside", (level, -ledger.sources.remainder), ledger.unit, None, low=low))
-    steps.append(Step("closing: this model", "balance", low, ledger.closing, _figure(ledger.closing, ledger.unit), ledger.closing_se, low))
+    steps.append(_change("remainder", "told beside", (level, -ledger.sources.remainder), ledger.unit, None, low=low))
+    steps.append(Step("closing", "balance", low, ledger.closing, _figure(ledger.closing, ledger.unit), ledger.closing_se, low))
     return (*steps, *_adjusted(ledger, low))
 
 
@@ -71,11 +71,11 @@ def _adjusted(ledger: Ledger, low: float) -> list[Step]:
     steps, level = [], ledger.closing
     for one in ledger.adjustments:
         if one.counts and one.amount:
-            steps.append(_change(f"{one.kind}: not honest", "leaking", (level, one.amount), ledger.unit, one.se, low=low))
+            steps.append(_change(one.kind, "leaking", (level, one.amount), ledger.unit, one.se, low=low))
             level += one.amount
     beside = [a for a in ledger.adjustments if not a.counts and a.amount > 0]
-    told = [_change(f"{a.kind}: told beside", "told beside", (ledger.closing, -a.amount), ledger.unit, a.se, low=low) for a in beside]
-    return [*steps, *told, Step("honest closing", "honest", low, level, _figure(level, ledger.unit), low=low)]
+    told = [_change(a.kind, "told beside", (ledger.closing, -a.amount), ledger.unit, a.se, low=low) for a in beside]
+    return [*steps, *told, Step("honest", "honest", low, level, _figure(level, ledger.unit), low=low)]
 
 
 def _change(label: str, kind: str, level_and_amount: tuple[float, float], unit: str, se: float | None, *, low: float) -> Step:
