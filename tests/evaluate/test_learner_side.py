@@ -13,10 +13,14 @@ from assay.objective import loss_for
 
 def side_of(model, train, test, constant, task="classification", temper=lambda p: p, **kwargs):
     loss = loss_for(task)
-    held_out, trained = (
-        row_losses(rows, loss, constant, model.predict(rows.data), temper(model.predict(rows.data))) for rows in (test, train)
+
+    def predict(data):
+        return temper(model.predict(data))
+
+    side = learner_side(
+        model, predict, loss=loss, classes=0 if task == "regression" else 2, train=train, test=test, temperature=2.0, **kwargs
     )
-    return learner_side(model=model, loss=loss, train=train, test=test, held_out=held_out, trained=trained, **kwargs), held_out
+    return side, row_losses(test, loss, constant, model, predict, 2.0)
 
 
 class WithPath(Scores):

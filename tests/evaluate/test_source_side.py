@@ -99,16 +99,16 @@ def test_many_columns_are_pooled_and_nothing_is_lost():
     rng = np.random.default_rng(1)
     weight = np.zeros(60)
     weight[[50, 7]] = 2.0, 1.0
-    x = rng.normal(size=(600, 60))
+    x = rng.normal(size=(200, 60))
     model = Scores(weight, 0.0, "regression")
     target = model.score(encoded(x))
-    train, test = (Rows(encoded(x[part]), target[part]) for part in (slice(0, 300), slice(300, 600)))
+    train, test = (Rows(encoded(x[part]), target[part]) for part in (slice(0, 100), slice(100, 200)))
     side = source_side(
         predict=model.predict,
         loss=loss_for("regression"),
         train=train,
         test=test,
-        opening_prediction=np.array(target[:300].mean()),
+        opening_prediction=np.array(target[:100].mean()),
         association_order=("x50", "x7", "no such column"),
     )
     assert [b.name for b in side.bookings[:2]] == ["x50", "x7"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.core.eval_evidence import Calibration
+    from assay.core.ledger import Ledger
 
 
 def memorised(held_out: NDArray[np.float64], train: NDArray[np.float64]) -> Adjustment:
@@ -53,3 +55,10 @@ def leaked(closing: NDArray[np.float64], without_leaks: NDArray[np.float64], col
     amount, se = mean_and_se(without_leaks - closing)
     named = "without " + ", ".join(columns) if columns else "without the leaking columns"
     return Adjustment("leaked", amount, se=se, counts=True, because=f"trained anew {named} (SPL101, SPL102)")
+
+
+def with_calibration(ledger: Ledger, calibration: Calibration) -> Ledger:
+    """The ledger with the adjustment "miscalibrated", if it has none yet."""
+    if any(a.kind == "miscalibrated" for a in ledger.adjustments):
+        return ledger
+    return replace(ledger, adjustments=(*ledger.adjustments, miscalibrated(calibration)))

@@ -10,15 +10,17 @@ import numpy as np
 
 from assay.core.ledger import Booking, Side
 from assay.core.seeds import seed_for
-from assay.evaluate.row_losses import RowLosses
+from assay.evaluate.row_losses import RowLosses, row_losses
 from assay.evaluate.row_sample import most_astray, representative, unit_weights
 from assay.evaluate.weight_path import gauss_legendre
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from assay.evaluate.coalition import Predict
     from assay.model.contract import Model, Rows
     from assay.model.encoding import Encoded
+    from assay.model.snapshots import Snapshots
     from assay.objective.loss import Loss
 
 SAMPLED_ROWS = 2048
@@ -73,14 +75,15 @@ def sampled(rows: Rows, losses: RowLosses, n_rows: int, seed: int) -> Sampled:
 
 
 def learner_side(
-    *,
     model: Model,
+    predict: Predict,
+    *,
     loss: Loss,
+    classes: int,
     train: Rows,
     test: Rows,
-    held_out: RowLosses,
-    trained: RowLosses,
-    snapshots: Any | None = None,
+    snapshots: Snapshots | None = None,
+    temperature: float = 1.0,
     seed: int = 0,
 ) -> Side:
     """The reduction booked to the parts of the model, in the model's order, then to its recalibration.
@@ -90,17 +93,34 @@ def learner_side(
 
     Args:
         model: The trained model, before its temperature.
+        predict: The model as it is used, its temperature applied.
         loss: What the ledger counts in.
-        train: The rows that it learned from.
+        classes: Number of classes, 0 for regression.
+        train: The rows that it learned from; their best constant opens the books.
         test: Rows that it never saw.
-        held_out: Losses of the test rows.
-        trained: Losses of the training rows.
-        snapshots: Of a network's training, from birth to the weights kept (`epochs` and `weights`).
+        snapshots: Of a network's training, from birth to the weights kept.
+        temperature: Applied by `predict`; 1 for none.
         seed: Of the run.
 
     Returns:
         A side whose remainder holds what quadrature and the sample of rows left over.
     """
+    constant = loss.best_constant(train.target, train.weight, classes)
+    held_out, trained = (row_losses(rows, loss, constant, model, predict, temperature) for rows in (test, train))
+    return book_learners(model, loss, (test, held_out), (train, trained), snapshots=snapshots, seed=seed)
+
+
+def book_learners(
+    model: Model,
+    loss: Loss,
+    held: tuple[Rows, RowLosses],
+    learned: tuple[Rows, RowLosses],
+    *,
+    snapshots: Snapshots | None = None,
+    seed: int = 0,
+) -> Side:
+    """`learner_side` for held-out (`held`) and training rows (`learned`) whose losses are known already."""
+    (test, held_out), (train, trained) = held, learned
     if snapshots is not None and len(snapshots) > 1:
         from assay.evaluate.network_path import network_bookings
 

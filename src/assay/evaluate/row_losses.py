@@ -12,7 +12,8 @@ from assay.evaluate.row_sample import unit_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.model.contract import Rows
+    from assay.evaluate.coalition import Predict
+    from assay.model.contract import Model, Rows
     from assay.objective.loss import Loss
 
 
@@ -36,19 +37,20 @@ class RowLosses:
         return float((self.opening - self.closing).mean())
 
 
-def row_losses(
-    rows: Rows, loss: Loss, opening_prediction: NDArray[np.float64], raw: NDArray[np.float64], final: NDArray[np.float64]
-) -> RowLosses:
-    """The losses of these rows under the constant, the raw and the final predictions.
+def row_losses(rows: Rows, loss: Loss, constant: NDArray[np.float64], model: Model, predict: Predict, temperature: float) -> RowLosses:
+    """The losses of these rows under the best constant, the model and the model at its temperature.
 
-    Example:
-        >>> from types import SimpleNamespace
-        >>> from assay.objective import loss_for
-        >>> two = SimpleNamespace(target=np.array([0.0, 2.0]), weight=None)
-        >>> row_losses(two, loss_for("regression"), np.array(1.0), np.array([0.0, 1.0]), np.array([0.0, 2.0])).reduction
-        1.0
+    Args:
+        rows: Encoded rows with targets.
+        loss: What the ledger counts in.
+        constant: The best constant of the training rows.
+        model: Before its temperature.
+        predict: The model as it is used.
+        temperature: 1 where `predict` is the model itself.
     """
+    final = predict(rows.data)
+    raw = final if temperature == 1.0 else model.predict(rows.data)
     weight = unit_weights(rows.weight, len(rows.target))
-    constant = np.broadcast_to(opening_prediction, (len(rows.target), *np.shape(opening_prediction)))
-    opening, before, closing = (weight * loss.per_row(rows.target, one) for one in (constant, raw, final))
+    start = np.broadcast_to(constant, (len(rows.target), *np.shape(constant)))
+    opening, before, closing = (weight * loss.per_row(rows.target, one) for one in (start, raw, final))
     return RowLosses(opening, before, closing)

@@ -26,6 +26,7 @@ MOST_ROWS = 1024
 FEWEST_ROWS = 64
 FEWEST_BACKGROUND_ROWS = 32
 MOST_ORDERS = 8
+MOST_PREDICTIONS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Plan:
 
 
 def plan_for(n_held_out: int, n_train: int, n_players: int, seconds: float, seconds_a_prediction: float) -> Plan:
-    """The usual plan, halved until it fits the time: first orders, then rows, then background.
+    """The usual plan, halved until it is at most two million predictions and fits the time: first orders, then rows, then background.
 
-    The usual plan depends on the data alone, so that a machine that is fast enough, whatever its speed, gives the same books.
+    Without a want of time the plan depends on the data alone, so that a machine that is fast enough, whatever its speed, gives the same books.
 
     Example:
         >>> plan_for(5000, 20000, 10, seconds=10, seconds_a_prediction=1e-6)
@@ -60,7 +61,7 @@ def plan_for(n_held_out: int, n_train: int, n_players: int, seconds: float, seco
     """
     rows = min(n_held_out, MOST_ROWS)
     plan = Plan(rows, min(MOST_ORDERS, max(1, MOST_ROWS // rows)), min(n_train, BACKGROUND_ROWS))
-    while plan.predictions(n_players) * seconds_a_prediction > seconds:
+    while plan.predictions(n_players) > min(MOST_PREDICTIONS, seconds / max(seconds_a_prediction, 1e-12)):
         if plan.orders > 1:
             plan = Plan(plan.rows, plan.orders // 2, plan.background)
         elif plan.rows > 4 * FEWEST_ROWS:
