@@ -52,20 +52,20 @@ clean:  ## Remove the virtual environment and every cache; runs/ stays
 
 # --- the virtual environment ------------------------------------------------------------------------------------
 
+# The first interpreter that is new enough and can make virtual environments.
 define FIND_PYTHON
 for candidate in "$(PYTHON)" python3 python3.13 python3.12 python3.11 python3.14 python; do \
   [ -n "$$candidate" ] || continue; \
-  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$candidate"; exit 0; fi; \
+  if "$$candidate" -c 'import sys; assert sys.version_info >= (3, 11); import ensurepip, venv' >/dev/null 2>&1; then echo "$$candidate"; exit 0; fi; \
 done
 endef
 
 $(BIN)/python:
 	@python="$$($(FIND_PYTHON))"; \
 	if [ -z "$$python" ]; then \
-	  echo "make: no Python 3.11 or newer found ($$(python3 --version 2>&1 || true)); install one, or name it: make demo PYTHON=/path/to/python3.12" >&2; exit 2; \
-	fi; \
-	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
-	  echo "make: $$python has no venv module; on Debian and Ubuntu install python3-venv" >&2; exit 2; \
+	  echo "make: needs Python 3.11 or newer with its venv module, found $$(python3 --version 2>&1 || echo no python3);" \
+	    "install one (on Debian and Ubuntu: python3 and python3-venv), or name one: make PYTHON=/path/to/python3.12" >&2; \
+	  exit 2; \
 	fi; \
 	echo "Making $(VENV) with $$("$$python" --version) ..."; \
 	"$$python" -m venv $(VENV)
