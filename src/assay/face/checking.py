@@ -86,7 +86,7 @@ def check_source(
     settled = config or Config()
     chosen, skipped = settled.choose(catalogue().values())
     columns, how_read = with_defaults(settled, {"target": target, "entity": entity, "time": time, "group": group}, reading or {})
-    roles = Roles(**columns)
+    roles = Roles(target=columns["target"], entity=columns["entity"], time=columns["time"], group=columns["group"])
     table = read(source, **how_read).with_roles(roles)
     other = None if against is None else read(against, **how_read).with_roles(roles)
     evidence = audit(table, against=other, how="given") if other is not None else audit(table)
