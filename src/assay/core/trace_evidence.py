@@ -53,13 +53,14 @@ class TraceEvidence(Evidence):
         unit: Unit of the losses.
         opening: Loss of the best constant on the training rows.
         train_loss, valid_loss: One number an epoch.
-        train_loss_se: Standard error of the last training losses over rows; valid_loss_se likewise, for the best epoch.
+        train_loss_se, valid_loss_se: Standard errors over rows of the kept epoch's training and validation loss.
         step_loss: Batch losses, thinned evenly to at most 500; step_number are their steps.
         learning_rate: One number an epoch.
         nonfinite_step: First step with a NaN or infinite loss or gradient, -1 if none.
         nonfinite_where: What it was in: "loss", "gradient of hidden 1", "input column 'fare'".
         nonfinite_rows: Rows with a non-finite input value.
-        best_epoch: Epoch (0-based) with the lowest validation loss; the weights kept are those.
+        best_epoch: Epoch (0-based) with the lowest validation loss; -1 for the birth.
+        restored: The best epoch's weights were put back at the end; False: the last epoch's are kept.
         stopped: Why the training ended: "patience", "epochs", "budget", "nonfinite", "interrupted".
     """
 
@@ -82,6 +83,8 @@ class TraceEvidence(Evidence):
     nonfinite_rows: int = 0
     best_epoch: int = -1
     stopped: str = "epochs"
+    train_loss_se: float = 0.0
+    restored: bool = True
 
     absent: ClassVar[str] = "no neural training was watched"
 

@@ -39,8 +39,8 @@ class Shape:
     """
 
     hidden: tuple[int, ...] = (128, 64)
-    dropout: float = 0.1
-    bins: int = 16
+    dropout: float = 0.3
+    bins: int = 32
     scaled: bool = True
 
 
@@ -155,10 +155,10 @@ class Mlp(Model):
         best, best_loss, waited = self.flat(), self._valid_loss(valid), 0
         while waited < 5:
             network.train()
-            for rows in torch.randperm(inputs.rows, generator=stream).split(256):
+            for rows in torch.split(torch.randperm(inputs.rows, generator=stream), 256):
                 optimiser.zero_grad()
                 per_row = self.training_losses(inputs.take(rows), target[rows])
-                (per_row.mean() if weight is None else (per_row * weight[rows]).mean()).backward()
+                torch.autograd.backward(per_row.mean() if weight is None else (per_row * weight[rows]).mean())
                 optimiser.step()
             network.eval()
             now = self._valid_loss(valid)
@@ -174,7 +174,7 @@ class Mlp(Model):
         self.network.eval()
         inputs = self.inputs(data)
         with torch.inference_mode():
-            pieces = torch.arange(inputs.rows).split(ROWS_AT_ONCE)
+            pieces = torch.split(torch.arange(inputs.rows), ROWS_AT_ONCE)
             parts = [self._prediction(self.network(inputs.take(rows))).numpy() for rows in pieces]
         return np.concatenate(parts)
 
@@ -236,7 +236,8 @@ class Mlp(Model):
         bags = []
         for bag in data.bags:
             bag.sort_indices()
-            bags.append(Bag(*(torch.as_tensor(np.asarray(a, np.int64)) for a in (bag.indptr, bag.indices)), torch.as_tensor(bag.data)))
+            starts, terms = (torch.as_tensor(np.asarray(a, np.int64)) for a in (bag.indptr, bag.indices))
+            bags.append(Bag(starts, terms, torch.as_tensor(bag.data)))
         codes = np.minimum(data.codes, np.asarray(self._sizes["codes"] or [1]) - 1).astype(np.int64) if data.codes.size else data.codes
         return Inputs(torch.as_tensor(numbers, dtype=dtype), torch.as_tensor(gaps, dtype=dtype), torch.as_tensor(codes), tuple(bags))
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from assay.model.mlp_scaling import NumberScaling
+
+M = TypeVar("M", bound=nn.Module)
 
 TEXT_UNITS = 32
 MOST_EMBEDDING_UNITS = 32
@@ -64,7 +66,13 @@ def embedding_units(size: int) -> int:
         >>> embedding_units(3), embedding_units(1000)
         (3, 32)
     """
-    return min(MOST_EMBEDDING_UNITS, max(1, round(1.6 * size**0.56)))
+    return min(MOST_EMBEDDING_UNITS, max(1, round(1.6 * math.pow(size, 0.56))))
+
+
+def _unborn(kind: Callable[..., M], *sizes: int) -> M:
+    """A layer whose weights are not drawn yet: drawing them here would disturb torch's global stream."""
+    made: M = skip_init(kind, *sizes)  # type: ignore[no-untyped-call]
+    return made
 
 
 class Network(nn.Module):
@@ -92,24 +100,26 @@ class Network(nn.Module):
         self.register_buffer("bin_column", torch.as_tensor(scaling.bin_column))
         self.register_buffer("bin_low", torch.as_tensor(scaling.bin_low, dtype=torch.float32))
         self.register_buffer("bin_width", torch.as_tensor(scaling.bin_width, dtype=torch.float32))
-        self.embeddings = nn.ModuleList(skip_init(nn.Embedding, size, embedding_units(size)) for size in code_sizes)
+        self.tables = [_unborn(nn.Embedding, size, embedding_units(size)) for size in code_sizes]
+        self.embeddings = nn.ModuleList(self.tables)
         self.text = nn.ParameterList(nn.Parameter(torch.empty(n, TEXT_UNITS)) for n in terms)
         widths = [scaling.width + sum(embedding_units(s) for s in code_sizes) + TEXT_UNITS * len(terms), *hidden]
-        self.hidden = nn.ModuleList(skip_init(nn.Linear, a, b) for a, b in pairwise(widths))
+        self.layers = [_unborn(nn.Linear, a, b) for a, b in pairwise(widths)]
+        self.hidden = nn.ModuleList(self.layers)
         self.activations = nn.ModuleList(nn.ReLU() for _ in hidden)
-        self.output = skip_init(nn.Linear, widths[-1], outputs)
+        self.output = _unborn(nn.Linear, widths[-1], outputs)
         self.dropout = dropout
         self.noise: torch.Generator | None = None
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:
         """Draw all weights anew: He's normal for hidden layers, small embeddings with a neutral unseen code, a silent output."""
-        for table in self.embeddings:
+        for table in self.tables:
             table.weight.normal_(0.0, 1.0 / math.sqrt(table.embedding_dim), generator=generator)
             table.weight[1] = 0.0
         for words in self.text:
             words.normal_(0.0, 1.0 / math.sqrt(TEXT_UNITS), generator=generator)
-        for layer in self.hidden:
+        for layer in self.layers:
             fan_in = max(1, layer.in_features)
             layer.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
             layer.bias.uniform_(-1.0 / math.sqrt(fan_in), 1.0 / math.sqrt(fan_in), generator=generator)
@@ -121,7 +131,7 @@ class Network(nn.Module):
         parts = [inputs.numbers, inputs.gaps]
         if len(self.bin_column):
             parts.append(((inputs.numbers[:, self.bin_column] - self.bin_low) / self.bin_width).clamp(0.0, 1.0))
-        parts += [table(inputs.codes[:, i]) for i, table in enumerate(self.embeddings)]
+        parts += [table(inputs.codes[:, i]) for i, table in enumerate(self.tables)]
         for words, bag in zip(self.text, inputs.bags, strict=True):
             parts.append(
                 nn.functional.embedding_bag(bag.terms, words, bag.starts[:-1], mode="sum", per_sample_weights=bag.weights.to(words.dtype))
@@ -131,7 +141,7 @@ class Network(nn.Module):
     def forward(self, inputs: Inputs) -> Tensor:
         """What the network adds to the constant: (rows, outputs), logits or standardised values."""
         x = self.first_input(inputs)
-        for layer, activation in zip(self.hidden, self.activations, strict=True):
+        for layer, activation in zip(self.layers, self.activations, strict=True):
             x = self._dropped(activation(layer(x)))
         added: Tensor = self.output(x)
         return added

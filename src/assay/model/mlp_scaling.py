@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HEAVY_KURTOSIS = 9.0  # an exponential distribution has 9; a heavier tail is straightened first
 N_RANKS = 101
 CLIP_SPREADS = 8.0
-MOST_BINS = 16
+MOST_BINS = 32
 FEWEST_BINS = 4
 MOST_BIN_INPUTS = 768
 
@@ -121,7 +121,12 @@ def fit_scaling(numbers: NDArray[np.float64], *, scaled: bool = True, bins: int 
 
 def _bins(column: int, values: NDArray[np.float64], n_bins: int) -> list[tuple[int, float, float]]:
     # float32 is what the network sees; edges closer than that would make bins of width 0
-    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32)).astype(np.float64)
+    known = np.unique(values.astype(np.float32)).astype(np.float64)
+    edges = known
+    if len(known) > n_bins + 1:
+        # half by rows, half by values: a column that is mostly zero would otherwise get one bin
+        levels = np.linspace(0.0, 1.0, n_bins // 2 + 1)
+        edges = np.unique(np.concatenate([np.quantile(part, levels) for part in (values, known)]).astype(np.float32)).astype(np.float64)
     if len(edges) < 3:
         return []
     return [(column, float(a), float(b - a)) for a, b in pairwise(edges)]

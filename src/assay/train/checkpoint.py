@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from assay.core.errors import RunError
-from assay.core.evidence import plain
+from assay.core.evidence import build, plain
 from assay.core.files import write_atomically
 from assay.train.loop import History
 
@@ -93,7 +93,9 @@ class Checkpoint:
             differs = [k for k in self.identity if told["identity"].get(k) != self.identity[k]]
             raise RunError(f"{self.path} is of a training with other {', '.join(differs)}; remove it to train from the start")
         loop = self.loop
-        loop.history = History(**{k: float(v) if isinstance(v, str) and k.endswith("loss") else v for k, v in told["history"].items()})
+        loop.history = build(History, told["history"])
+        for series in ("train_loss", "valid_loss", "learning_rate"):
+            setattr(loop.history, series, list(getattr(loop.history, series)))
         loop.model.load_parameters(arrays["weights"])
         loop.best = arrays["best"]
         loop.kept = {int(e): arrays["kept"][i] for i, e in enumerate(told["kept"])}

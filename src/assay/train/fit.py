@@ -59,7 +59,8 @@ def fit(
 
     Args:
         model: Any model of the ladder; an MLP that is already built keeps its weights and its scaling.
-        train, valid: Encoded rows with their targets.
+        train: Encoded rows with their targets.
+        valid: Rows that early stopping looks at; without any the last epoch is kept.
         loss: What is minimised.
         seed: Fixes the weights drawn, the order of rows and the dropout.
         classes: Number of classes, 0 for regression.

@@ -51,6 +51,7 @@ class History:
     best_epoch: int = 0
     best_loss: float = math.inf
     best_se: float = 0.0
+    best_train_se: float = 0.0
     waited: int = 0
     train_loss: list[float] = field(default_factory=list)
     valid_loss: list[float] = field(default_factory=list)
@@ -167,14 +168,14 @@ class Loop:
 
     def _batches(self) -> Iterator[torch.Tensor]:
         order = torch.randperm(self.inputs.rows, generator=self.stream)
-        yield from order.split(self.settings.batch_rows or 1)
+        yield from torch.split(order, self.settings.batch_rows or 1)
 
     def _step(self, step: int, rows: torch.Tensor) -> None:
         fed = self.inputs.take(rows)
         self.optimiser.zero_grad(set_to_none=True)
         per_row = self.model.training_losses(fed, self.target[rows])
         loss = per_row.mean() if self.weight is None else (per_row * self.weight[rows]).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         gradients = [p.grad for p in self.trained if p.grad is not None]
         total = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
         if not math.isfinite(total + float(loss.detach())):
@@ -191,7 +192,7 @@ class Loop:
     def _end_epoch(self, whole: bool) -> None:
         history, settings = self.history, self.settings
         history.epoch += 1
-        train_loss, _, valid_loss, valid_se = self._measure()
+        train_loss, train_se, valid_loss, valid_se = self._measure()
         history.train_loss.append(train_loss)
         if self.valid.data.rows:
             history.valid_loss.append(valid_loss)
@@ -201,7 +202,8 @@ class Loop:
         if self.probe is not None:
             self.probe.end_epoch()
         if valid_loss < history.best_loss or not self.valid.data.rows:
-            history.best_loss, history.best_se, history.best_epoch, history.waited = valid_loss, valid_se, history.epoch, 0
+            history.best_loss, history.best_se, history.best_train_se = valid_loss, valid_se, train_se
+            history.best_epoch, history.waited = history.epoch, 0
             self.best = weights
         else:
             history.waited += 1
@@ -228,7 +230,7 @@ class Loop:
             if not inputs.rows:
                 found += [math.nan, 0.0]
                 continue
-            pieces = torch.arange(inputs.rows).split(ROWS_AT_ONCE)
+            pieces = torch.split(torch.arange(inputs.rows), ROWS_AT_ONCE)
             per_row = torch.cat([self.model.losses(inputs.take(rows), target[rows]) for rows in pieces]).numpy()
             weights = np.ones(len(per_row)) if weight is None else weight.numpy()
             mean = float(np.average(per_row, weights=weights))
@@ -275,6 +277,8 @@ class Loop:
             nonfinite_rows=int((~torch.isfinite(self.inputs.numbers)).any(dim=1).sum()),
             best_epoch=history.best_epoch - 1,
             stopped=history.stopped,
+            train_loss_se=history.best_train_se,
+            restored=self.settings.restore,
         )
 
 
