@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from assay.core.errors import ColumnError, nearest
+from assay.core.errors import ColumnError, SourceError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +61,7 @@ class Table:
         roles: Which column is what.
         source: Where the rows came from, for people.
         notes: What was inferred on reading (encoding, separator, missing markers, types), one sentence each.
+        markers: Column -> what was taken as missing there as written ("" for an empty field) -> rows.
     """
 
     frame: pl.DataFrame
@@ -68,6 +69,7 @@ class Table:
     roles: Roles = field(default_factory=Roles)
     source: str = ""
     notes: tuple[str, ...] = ()
+    markers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -121,3 +123,32 @@ class Table:
         from assay.table.fingerprint import fingerprint
 
         return fingerprint(self.frame)
+
+
+def concat(first: Table, second: Table) -> Table:
+    """The rows of two tables, one below the other, with the kinds and roles of the first.
+
+    Columns that only the second has are left out with a note; whole numbers and fractions become fractions.
+
+    Raises:
+        SourceError: the second lacks a column of the first, or holds another type there; the columns are named.
+    """
+    lacking = [c for c in first.columns if c not in second.kinds]
+    if lacking:
+        raise SourceError(
+            f"{second.source or 'the second table'} lacks {len(lacking)} of the {len(first.columns)} columns of "
+            f"{first.source or 'the first'}: {', '.join(map(repr, lacking[:5]))}; give parts with the same columns"
+        )
+    below = second.frame.select(first.columns)
+    for name in first.columns:
+        one, other = first.frame[name].dtype, below[name].dtype
+        if one != other and not (one.is_numeric() and other.is_numeric()) and pl.Null not in (one, other):
+            raise SourceError(
+                f"column {name!r} holds {first.kinds[name]} in {first.source or 'the first table'} and {second.kinds[name]} in "
+                f"{second.source or 'the second'}; set its kind for both with --type {name}=category"
+            )
+    extra = [c for c in second.columns if c not in first.kinds]
+    notes = (*first.notes, *(f"{second.source or 'second table'}: {note}" for note in second.notes if note not in first.notes))
+    if extra:
+        notes += (f"left out {len(extra)} columns that only {second.source or 'the second table'} has, such as {extra[0]!r}",)
+    return replace(first, frame=pl.concat([first.frame, below], how="vertical_relaxed"), notes=notes)

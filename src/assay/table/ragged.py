@@ -1,0 +1,80 @@
+"""Rows with too few or too many fields: counted fast, and found by line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from assay.core.errors import SourceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.table.decode import Data
+
+BLOCK_BYTES = 1 << 24
+MAX_FIELD_CHARACTERS = 1 << 28
+
+
+def separator_counts(data: Data, separator: str) -> NDArray[np.int64]:
+    """Separators in each line that is not blank, quotes disregarded; the last line may lack its newline.
+
+    Example:
+        >>> separator_counts(b"a,b\\n1,2\\n3\\n", ",").tolist()
+        [1, 1, 0]
+    """
+    mark, parts, carried = ord(separator), [], b""
+    for start in range(0, len(data), BLOCK_BYTES):
+        block = carried + data[start : start + BLOCK_BYTES]
+        whole = block.rfind(b"\n") + 1 if start + BLOCK_BYTES < len(data) else len(block)
+        block, carried = block[:whole], block[whole:]
+        codes = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", dtype=np.uint8)
+        ends = np.flatnonzero(codes == 10)
+        marks = np.flatnonzero(codes == mark)
+        counts = np.diff(np.searchsorted(marks, ends), prepend=0)
+        lengths = np.diff(ends, prepend=-1) - 1
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        blank = (lengths == 0) | ((lengths == 1) & (codes[begins] == 13))
+        parts.append(counts[~blank])
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+@contextmanager
+def long_fields() -> Iterator[None]:
+    """Let the csv module read long texts meanwhile."""
+    before = csv.field_size_limit(MAX_FIELD_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def rows_by_line(data: Data, separator: str, first_line: int, width: int, where: str) -> pl.DataFrame:
+    """All rows, read field by field: slow, lenient with stray quotes, strict with the number of fields.
+
+    Raises:
+        SourceError: a row has too few or too many fields; says its line.
+    """
+    text = io.StringIO(bytes(data).decode("utf-8-sig"), newline="")
+    for _ in range(first_line):
+        text.readline()
+    reader = csv.reader(text, delimiter=separator)
+    columns: list[list[str | None]] = [[] for _ in range(width)]
+    with long_fields():
+        begin = first_line + 1
+        for row in reader:
+            if row and len(row) != width:
+                raise SourceError(
+                    f"{where}, line {begin}: {len(row)} fields, expected {width} as in the header; "
+                    "quote fields that hold the separator, or give --separator"
+                )
+            for column, value in zip(columns, row, strict=False):
+                column.append(value or None)
+            begin = first_line + reader.line_num + 1
+    return pl.DataFrame([pl.Series(f"{i}", column, dtype=pl.String) for i, column in enumerate(columns)])
