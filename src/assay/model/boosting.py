@@ -33,7 +33,8 @@ class Boosting(Model):
 
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
         self.loss_name, self.classes = loss.name, classes
-        self.columns, self.trees = fit_trees(train, valid, loss, classes, seed)
+        self.columns, self.trees, honest = fit_trees(train, valid, loss, classes, seed)
+        self.valid_prediction = None if honest is None else self._elicit(honest)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         columns, trees = self._fitted
@@ -64,7 +65,7 @@ class Boosting(Model):
 
     @property
     def _fitted(self) -> tuple[TreeInput, Trees]:
-        assert self.columns is not None and self.trees is not None, "the model was not fitted"  # noqa: S101, PT018
+        assert self.columns is not None and self.trees is not None, "the model was not fitted"  # noqa: S101
         return self.columns, self.trees
 
     def _elicit(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_CODES = 255
 MAX_TERMS = 20_000
-TOKEN = r"(?u)\b\w+\b"
+WORD_PATTERN = r"(?u)\b\w+\b"
 DATE_PARTS = ("days", "month", "weekday", "hour")
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
@@ -92,7 +92,7 @@ class TextColumn:
         from sklearn.preprocessing import normalize
 
         counter = CountVectorizer(
-            ngram_range=(1, 2), token_pattern=TOKEN, vocabulary={t: i for i, t in enumerate(self.terms)}, dtype=np.float64
+            ngram_range=(1, 2), token_pattern=WORD_PATTERN, vocabulary={t: i for i, t in enumerate(self.terms)}, dtype=np.float64
         )
         counts = csr_array(counter.transform(as_words(series).fill_null("").to_list()))
         counts.data *= self.idf[counts.indices]
@@ -180,6 +180,4 @@ def _floats(series: pl.Series) -> NDArray[np.float64]:
 
 
 def _unfit(name: str, kind: str, row: int, value: object) -> ColumnError:
-    return ColumnError(
-        f"column {name!r} was a {kind} in training, row {row + 1} holds {value!r}; give {kind}s or leave the cell empty"
-    )
+    return ColumnError(f"column {name!r} was a {kind} in training, row {row + 1} holds {value!r}; give {kind}s or leave the cell empty")

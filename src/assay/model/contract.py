@@ -38,6 +38,10 @@ class Rows:
         """These rows (positions), in this order."""
         return Rows(self.data.take(rows), self.target[rows], None if self.weight is None else self.weight[rows])
 
+    def take_targets(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """Targets and weights of these rows."""
+        return self.target[rows], None if self.weight is None else self.weight[rows]
+
     def followed_by(self, other: Rows) -> Rows:
         """These rows and then the other's; a side without weights counts each row once."""
         import numpy as np

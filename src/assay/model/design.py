@@ -70,22 +70,21 @@ class Design:
         bags = [csr_array(bag, dtype=np.float64) for bag in data.bags]
         return csr_array(hstack([csr_array(dense), *hot, *bags], format="csr"))
 
-    def contribution(self, data: Encoded, source: str, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What one source adds to the score of each row: (rows, outputs); `coefficients` is (columns, outputs)."""
-        total = np.zeros((data.rows, coefficients.shape[1]))
-        start = self.n_dense
-        dense_here = [i for i, name in enumerate(self.sources[:start]) if name == source]
-        if dense_here:
-            total += self._dense(data)[:, dense_here] @ coefficients[dense_here]
+    def transposed_product(self, data: Encoded, right: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The matrix transposed times `right` (rows, outputs): (columns, outputs), without making the matrix."""
+        blocks = [self._dense(data).T @ right]
         for i, size in enumerate(self.code_sizes):
-            if self.sources[start] == source:
-                total += coefficients[start : start + size][data.codes[:, i]]
-            start += size
-        for bag, size in zip(data.bags, self.bag_sizes, strict=True):
-            if self.sources[start] == source:
-                total += bag @ coefficients[start : start + size]
-            start += size
-        return total
+            codes = data.codes[:, i]
+            blocks.append(np.column_stack([np.bincount(codes, weights=right[:, k], minlength=size) for k in range(right.shape[1])]))
+        blocks += [np.asarray(bag.T @ right) for bag in data.bags]
+        return np.concatenate(blocks)
+
+    def by_source(self, column_values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Values of the columns, shape (columns, ...), summed over the columns of each source."""
+        order = {source: number for number, source in enumerate(dict.fromkeys(self.sources))}
+        sums = np.zeros((len(order), *column_values.shape[1:]))
+        np.add.at(sums, [order[source] for source in self.sources], column_values)
+        return dict(zip(order, sums, strict=True))
 
     def scores(self, data: Encoded, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Matrix times coefficients (columns, outputs), without making the matrix."""

@@ -47,14 +47,13 @@ class Encoder:
     def fit(cls, table: Table, features: Sequence[str] | None = None) -> Encoder:
         """Learn levels, vocabularies and which columns vary from these rows: give it training rows only.
 
-        Args:
-            features: Columns to read; the table's features when None.
+        `features` names the columns to read; None reads all that have the role of a feature.
 
         Raises:
             ColumnError: no feature is left that a model could read.
         """
         columns: list[Column] = []
-        left_out: dict[str, str] = {c: "it only names a row (role id)" for c in table.roles.ids} if features is None else {}
+        left_out: dict[str, str] = dict.fromkeys(table.roles.ids, "it only names a row (role id)") if features is None else {}
         infinite: dict[str, int] = {}
         kinds: dict[str, str] = {}
         for name in table.features if features is None else features:
@@ -114,7 +113,9 @@ class Encoder:
 
     def _series(self, table: Table, name: str) -> pl.Series:
         if name not in table.frame.columns:
-            raise ColumnError(f"the model reads column {name!r}, which {table.source or 'the table'} has not; {nearest(name, table.columns)}")
+            raise ColumnError(
+                f"the model reads column {name!r}, which {table.source or 'the table'} has not; {nearest(name, table.columns)}"
+            )
         return table.frame[name]
 
     def to_json(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -31,33 +31,35 @@ class Fitted:
     converged: bool = True
 
 
-def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classes: int) -> float:
-    """The strength of the L2 penalty with the lowest loss on the validation rows; 1 without such rows."""
+def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classes: int) -> tuple[float, NDArray[np.float64] | None]:
+    """The strength of the L2 penalty with the lowest loss on the validation rows, and the predictions made for them.
+
+    Without validation rows: 1 and None.
+    """
     if valid.size == 0:
-        return 1.0
+        return 1.0, None
     matrix, check = design.matrix(train.data), design.matrix(valid.data)
-    best, best_loss, last = 1.0, np.inf, None
+    best, best_loss, last, best_prediction = 1.0, np.inf, None, None
     for strength in STRENGTHS["log" if loss.name == "log" else "other"]:
         last = fit_once(train, matrix, loss, classes, strength, start=last, rough=True)
         scores = check @ last.coefficients + last.intercept
-        now = loss.mean(valid.target, probabilities(scores) if classes else scores[:, 0], valid.weight)
+        prediction = probabilities(scores) if classes else scores[:, 0]
+        now = loss.mean(valid.target, prediction, valid.weight)
         if now >= best_loss:
             break
-        best, best_loss = strength, now
-    return best
+        best, best_loss, best_prediction = strength, now, prediction
+    return best, best_prediction
 
 
 def fit_once(
     rows: Rows, matrix: Any, loss: Loss, classes: int, strength: float, *, start: Fitted | None = None, rough: bool = False
 ) -> Fitted:
-    """Fit at one strength.
+    """The coefficients that minimise the summed loss plus a penalty of this strength on their squares.
 
-    Minimised: sum over rows of weight * loss (half of squared error is not taken; log loss in nats) + strength / 2 * |w|^2
-    for log loss, + strength * |w|^2 for squared and absolute error. The intercept is not penalised.
+    Log loss counts in nats and is penalised by strength / 2 * |w|^2; squared error by strength * |w|^2; absolute error by
+    that of its reweighted squares. The intercept is not penalised.
 
-    Args:
-        start: Coefficients to start from.
-        rough: A tolerance that is enough to choose a strength.
+    `start` holds coefficients to start from; `rough` asks for a tolerance that is enough to choose a strength.
     """
     if loss.name == "log":
         return _fit_logistic(rows, matrix, classes, strength, start, rough)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from assay.model.columns import DATE_PARTS, MAX_CODES, MAX_TERMS, TOKEN, CategoryColumn, DateColumn, NumberColumn, TextColumn, as_words
+from assay.model.columns import (
+    DATE_PARTS,
+    MAX_CODES,
+    MAX_TERMS,
+    WORD_PATTERN,
+    CategoryColumn,
+    DateColumn,
+    NumberColumn,
+    TextColumn,
+    as_words,
+)
 
 # Below this share of rows that repeat a value, a column of texts names rows rather than sorting them.
 SMALLEST_KNOWN_SHARE = 0.02
@@ -61,7 +71,7 @@ def learn_text(name: str, kind: str, series: pl.Series) -> TextColumn | Category
     from sklearn.feature_extraction.text import CountVectorizer
 
     texts = as_words(series).fill_null("").to_list()
-    counter = CountVectorizer(ngram_range=(1, 2), token_pattern=TOKEN, dtype=np.int32)
+    counter = CountVectorizer(ngram_range=(1, 2), token_pattern=WORD_PATTERN, dtype=np.int32)
     tokenise = counter.build_analyzer()
     if sum(1 for text in texts if tokenise(text)) < 2:
         return learn_category(name, kind, series)

@@ -44,15 +44,14 @@ class Linear(Model):
         both = train.followed_by(valid)
         design = Design.fit(both.data, both.weight)
         target_start = loss.best_constant(both.target, both.weight, classes=classes)
-        self.strength = choose_strength(train, valid, design, loss, classes)
+        self.strength, self.valid_prediction = choose_strength(train, valid, design, loss, classes)
         fitted = fit_once(both, design.matrix(both.data), loss, classes, self.strength)
         self.design, self.coefficients, self.converged = design, fitted.coefficients, fitted.converged
         self.intercept = fitted.intercept
         self.start = _log_scores(target_start) if loss.task == "classification" else target_start.reshape(1)
-        self.centre = {
-            source: np.average(design.contribution(both.data, source, self.coefficients), axis=0, weights=both.weight)
-            for source in both.data.sources
-        }
+        weight = np.ones(both.size) if both.weight is None else both.weight
+        column_means = design.transposed_product(both.data, (weight / weight.sum())[:, None])
+        self.centre = design.by_source(column_means * self.coefficients)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         return self._elicit(self._design.scores(data, self.coefficients) + self.intercept)
@@ -73,14 +72,11 @@ class Linear(Model):
         over t from 0 to 1 the entries sum to loss(model) - loss(constant). What each source adds is counted from its
         training mean; "intercept" is the rest.
         """
-        slope = self._loss_slope(self.path(data, t), target)
-        booked: dict[str, float] = {}
-        shift = self.intercept - self.start
-        for source, centre in self.centre.items():
-            moved = self._design.contribution(data, source, self.coefficients) - centre
-            booked[source] = float((slope * moved).sum() / data.rows)
-            shift = shift + centre
-        booked["intercept"] = float((slope * shift).sum() / data.rows)
+        slope = self._loss_slope(self.path(data, t), target) / data.rows
+        by_column = (self._design.transposed_product(data, slope) * self.coefficients).sum(axis=1)
+        total = slope.sum(axis=0)
+        booked = {source: float(moved - total @ self.centre[source]) for source, moved in self._design.by_source(by_column).items()}
+        booked["intercept"] = float(total @ (self.intercept - self.start + sum(self.centre.values())))
         return booked
 
     def coefficients_by_source(self) -> dict[str, NDArray[np.float64]]:

@@ -79,9 +79,7 @@ class Trees:
 
     def scores(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores (rows, outputs) after all rounds."""
-        last = np.empty(0)
-        for last in self.cumulative(matrix):
-            pass
+        *_, last = self.cumulative(matrix)
         return last
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,79 @@
+"""One rule: a single threshold, category table or word, the best there is; what a person could apply by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from assay.core.seeds import seed_for
+from assay.model.contract import Model, Rows
+from assay.model.rule_cells import Cells, Partition, candidate_partitions, fit_values
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.model.encoded import Encoded
+    from assay.objective.loss import Loss
+
+FOLDS = 3
+# Partitions that look best by their training rows and are then measured by cross-fitting; the rest cannot win by chance alone.
+FINALISTS = 40
+
+
+class OneRule(Model):
+    """The one column, cut at one threshold or tabled by category, whose cells' best constants have the lowest cross-fitted loss."""
+
+    name: ClassVar[str] = "one-rule"
+    complexity: ClassVar[int] = 1
+
+    def __init__(self) -> None:
+        self.start: NDArray[np.float64] = np.zeros(())
+        self.partition = Partition("nothing", "", 0)
+        self.values: NDArray[np.float64] = np.zeros((1,))
+        self.labels: tuple[str, ...] = ()
+
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+        both = train.followed_by(valid)
+        self.start = loss.best_constant(both.target, both.weight, classes=classes)
+        cells = Cells(both, loss, classes)
+        folds = np.random.default_rng(seed_for(seed, "one-rule")).permutation(both.size) % FOLDS
+        best, best_loss = Partition("nothing", "", 0), cells.cross_fitted(Partition("nothing", "", 0), folds)
+        for partition in candidate_partitions(both, cells, FINALISTS):
+            now = cells.cross_fitted(partition, folds)
+            if now < best_loss:
+                best, best_loss = partition, now
+        self.partition = best
+        self.values = fit_values(both, best.cells(both.data), best.n_cells, loss, self.start)
+        self.labels = best.labels(both.data)
+
+    def predict(self, data: Encoded) -> NDArray[np.float64]:
+        return self.values[self.partition.cells(data)]
+
+    def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        yield "constant", np.repeat(self.start[None], data.rows, axis=0)
+        yield self.partition.column or "no rule", self.predict(data)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {**self.partition.state(), "labels": list(self.labels)}, {"start": self.start, "values": self.values}
+
+    @classmethod
+    def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        model = cls()
+        model.partition = Partition.from_state(data)
+        model.start, model.values, model.labels = np.asarray(arrays["start"]), np.asarray(arrays["values"]), tuple(data["labels"])
+        return model
+
+    def describe(self) -> str:
+        """The rule in words: each cell with its value, or with the number and the chance of its likeliest class."""
+        if self.partition.kind == "nothing":
+            return "no column tells more than the constant"
+        shown = []
+        for label, value in list(zip(self.labels, self.values, strict=True))[:6]:
+            if not label:
+                continue
+            told = f"{float(value):.4g}" if value.ndim == 0 else f"class {int(value.argmax())} ({value.max():.2f})"
+            shown.append(f"{label}: {told}")
+        text = f"{self.partition.column} {'; '.join(shown)}"
+        return text if len(text) <= 120 else text[:117] + "..."
