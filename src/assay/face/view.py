@@ -126,6 +126,13 @@ def price_text(finding: Finding) -> str:
     return f"costs {quantity(finding.price, finding.unit)}"
 
 
+def p_text(finding: Finding) -> str:
+    """The p-value in words, "" for an exact rule."""
+    if finding.p is None:
+        return ""
+    return "p < 1e-300" if finding.p == 0 else f"p = {finding.p:.2g}"
+
+
 def verdict(view: RunView) -> tuple[str, str, str]:
     """Three sentences that a manager understands: what was learned, how much of it is honest, what to do next.
 

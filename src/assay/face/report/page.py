@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from assay.face.report import pictures
 from assay.face.report.steps import leading
-from assay.face.view import RunView, percent, price_text, quantity, significant, verdict
+from assay.face.view import RunView, p_text, percent, price_text, quantity, significant, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
-    from assay.core.finding import Finding
     from assay.core.ledger import Side
     from assay.core.table_evidence import ColumnEvidence
 
@@ -129,13 +128,6 @@ def values_text(column: ColumnEvidence) -> str:
         return "no value" if column.missing == column.rows else f"texts of {column.mean_length:.0f} characters on average"
     words = ", ".join(f"{_cut(value)} ({n:,})" for value, n in column.top[:3])
     return words + (f" and {column.distinct - 3:,} more" if column.distinct > 3 else "")
-
-
-def p_text(finding: Finding) -> str:
-    """The p-value in words, "" for an exact rule."""
-    if finding.p is None:
-        return ""
-    return "p < 1e-300" if finding.p == 0 else f"p = {finding.p:.2g}"
 
 
 def metric_text(value: float) -> str:
