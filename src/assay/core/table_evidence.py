@@ -16,7 +16,8 @@ class SuspectValue:
         value: The value as written.
         rows: How many rows hold it.
         kind: "word" (a literal such as NULL or ?), "code" (a number far from the bulk or repeated nines), "blank".
-        score: For codes: distance from the bulk in robust spreads (IQR); for words and blanks: share of rows.
+        score: For codes: gap to the nearest other value as a multiple of the range of all other values, infinite if the code is
+            the only negative value; for words and blanks: share of the rows that hold a value.
         row_numbers: First data rows (1-based) that hold it.
     """
 
@@ -47,6 +48,7 @@ class ColumnEvidence:
         suspects: Values that may stand for "missing".
         sequential: Sorted by row, the numbers rise (or fall) by a constant step in at least 99 % of rows.
         mean_length: Mean characters of text values.
+        mean_words: Mean words (between blanks) of text values.
     """
 
     name: str
@@ -69,6 +71,7 @@ class ColumnEvidence:
     suspects: tuple[SuspectValue, ...] = ()
     sequential: bool = False
     mean_length: float = 0.0
+    mean_words: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ class TableEvidence(Evidence):
         fingerprint: Content hash of names, types and values.
         duplicate_rows: Rows that repeat an earlier row in every column that is not an id.
         duplicate_row_numbers: First of them (1-based data rows).
-        duplicates_by_chance: Repeats expected if the columns were independent with these frequencies.
+        duplicates_by_chance: Repeats that the columns' own coarseness explains: those left when halves of the columns are
+            shuffled against each other.
         target: What is to be predicted; None when no target was named.
         text_columns: Columns of free text among the features.
     """
