@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import mmap
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,10 @@ BOMS = (
 )
 MIN_MIXED_SHARE = 0.05  # of the characters beyond ASCII that are valid UTF-8: below, they are chance pairs of an older encoding
 MAX_CONTROL_SHARE = 0.005
+LAYOUT_CODES = (9, 10, 12, 13, 27)
 HEAD_BYTES = 1 << 18
+
+_NOT_ASCII, _ESCAPED = re.compile(r"[^\x00-\x7f]"), re.compile("[\udc80-\udcff]")
 
 Data = bytes | mmap.mmap
 
@@ -81,12 +85,12 @@ def declared_encoding(data: Data, encoding: str | None, where: str) -> str | Non
     nul = head.find(b"\0")
     if nul >= 0:
         raise SourceError(
-            f"{where} holds a NUL byte in {_line(data, nul)}, so it is no text; give a table as text, Parquet or Arrow, or --encoding utf-16"
+            f"{where} holds a NUL byte in {_line(data, nul)}, so it is no text; give text, Parquet or Arrow, or --encoding utf-16"
         )
-    controls = sum(head.count(bytes([code])) for code in range(1, 32) if code not in (9, 10, 12, 13, 27))
+    controls = sum(head.count(bytes([code])) for code in range(1, 32) if code not in LAYOUT_CODES)
     if controls > MAX_CONTROL_SHARE * len(head):
         raise SourceError(
-            f"{where} holds {controls} control characters in its first {len(head):,} bytes, so it is no text; give CSV, JSON lines or Parquet"
+            f"{where} holds {controls} control characters in {len(head):,} bytes, so it is no text; give CSV, JSON lines or Parquet"
         )
     return None
 
@@ -113,12 +117,12 @@ def decoded(data: Data, encoding: str | None, where: str) -> tuple[bytes, str]:
 def _older(raw: bytes, first_wrong: int, where: str) -> tuple[bytes, str]:
     """Decode a file that is not UTF-8 as cp1252 or latin-1, unless part of it is UTF-8."""
     text = raw.decode("utf-8", "surrogateescape")
-    beyond = [c for c in text if ord(c) > 0x7F]
-    proper = sum(not 0xDC80 <= ord(c) <= 0xDCFF for c in beyond)
-    if proper > MIN_MIXED_SHARE * len(beyond):
-        place = next(i for i, c in enumerate(text) if ord(c) > 0x7F and not 0xDC80 <= ord(c) <= 0xDCFF)
+    beyond = _NOT_ASCII.findall(text)
+    proper = [c for c in beyond if not _ESCAPED.match(c)]
+    if len(proper) > MIN_MIXED_SHARE * len(beyond):
+        right = text.count("\n", 0, text.find(proper[0])) + 1
         raise SourceError(
-            f"{where} mixes encodings: line {text.count(chr(10), 0, place) + 1} is UTF-8 ({text[place]!r}), {_line(raw, first_wrong)} is not "
+            f"{where} mixes encodings: line {right} is UTF-8 ({proper[0]!r}), {_line(raw, first_wrong)} is not "
             f"(byte 0x{raw[first_wrong]:02x}); save it in one encoding, or give --encoding cp1252"
         )
     for name in ("cp1252", "latin-1"):

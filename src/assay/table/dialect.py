@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.core.errors import SourceError
+from assay.table.ragged import long_fields
 
 SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
@@ -34,7 +35,7 @@ class Dialect:
 
 
 def dialect_of(head: str, where: str, *, separator: str | None = None, header: bool | None = None) -> Dialect:
-    """The dialect of a file, from its first lines.
+    r"""The dialect of a file, from its first lines.
 
     Args:
         head: Whole lines from the beginning of the file.
@@ -46,47 +47,54 @@ def dialect_of(head: str, where: str, *, separator: str | None = None, header: b
         SourceError: no line, two columns of one name, or more than 10,000 columns.
 
     Example:
-        >>> dialect_of("a;b\\n1,5;2\\n", "x.csv").names
+        >>> dialect_of("a;b\n1,5;2\n", "x.csv").names
         ('a', 'b')
     """
-    lines = head.splitlines()
+    lines = head.removesuffix("\n").split("\n")
     skipped, comments = _preamble(lines)
     lines = lines[skipped : skipped + SNIFFED_LINES]
     if not lines:
         raise SourceError(f"{where} has {skipped} lines and no row of data; give a file with rows")
     notes = [f"skipped {comments} comment lines at the top"] if comments else []
     chosen = separator or _separator(lines)
-    if lines[0].count(chosen) >= MAX_COLUMNS:
-        raise SourceError(
-            f"{where} has {lines[0].count(chosen) + 1:,} columns, Assay reads at most {MAX_COLUMNS:,}; select columns or store it the other way round"
-        )
+    refuse_wide(lines[0].count(chosen) + 1, where)
     if separator is None and chosen != ",":
         notes.append(f"fields are separated by {SEPARATOR_NAMES[chosen]}")
-    reader = csv.reader(iter([f"{line}\n" for line in lines]), delimiter=chosen)
-    rows, header_lines = [], 0
-    for row in reader:
-        header_lines = header_lines or reader.line_num
-        rows.append(row)
-    named = _has_header(rows) if header is None else header
-    if not named and comments and (above := lines_above(head, skipped, chosen, len(rows[0]))):
-        return Dialect(
-            chosen, _checked(above, where), skipped, has_header=True, notes=(*notes, "took the names from the last comment line")
+    rows, header_lines = _fields(lines, chosen)
+    if header or (header is None and _has_header(rows)):
+        blank = [i + 1 for i, name in enumerate(rows[0]) if not name.strip()]
+        if blank:
+            notes.append(f"{len(blank)} columns have no name; the first is called 'column_{blank[0]}' by its place")
+        return Dialect(chosen, _checked(rows[0], where), skipped + header_lines, has_header=True, notes=tuple(notes))
+    above = _names_above(head, skipped, chosen, len(rows[0]))
+    if above:
+        notes.append("took the names from the last comment line")
+        return Dialect(chosen, _checked(above, where), skipped, has_header=False, notes=tuple(notes))
+    notes.append("the first line is data; columns were named column_1, column_2 and so on")
+    return Dialect(chosen, tuple(f"column_{i + 1}" for i in range(len(rows[0]))), skipped, has_header=False, notes=tuple(notes))
+
+
+def _fields(lines: Sequence[str], separator: str) -> tuple[list[list[str]], int]:
+    """The rows of some lines, and how many lines the first row takes."""
+    reader = csv.reader(iter([f"{line}\n" for line in lines]), delimiter=separator)
+    rows, first = [], 0
+    with long_fields():
+        for row in reader:
+            first = first or reader.line_num
+            rows.append(row)
+    return rows, first
+
+
+def refuse_wide(width: int, where: str) -> None:
+    """Refuse a table of more than 10,000 columns.
+
+    Raises:
+        SourceError: it has more.
+    """
+    if width > MAX_COLUMNS:
+        raise SourceError(
+            f"{where} has {width:,} columns, Assay reads at most {MAX_COLUMNS:,}; select columns or store it the other way round"
         )
-    if not named:
-        names = tuple(f"column_{i + 1}" for i in range(len(rows[0])))
-        return Dialect(
-            chosen,
-            names,
-            skipped,
-            has_header=False,
-            notes=(*notes, "the first line is data; columns were named column_1, column_2 and so on"),
-        )
-    blank = [i + 1 for i, name in enumerate(rows[0]) if not name.strip()]
-    if blank:
-        notes.append(
-            f"column {blank[0]} has no name and was called 'column_{blank[0]}'" + (f", {len(blank) - 1} more likewise" if blank[1:] else "")
-        )
-    return Dialect(chosen, _checked(rows[0], where), skipped + header_lines, has_header=True, notes=tuple(notes))
 
 
 def _preamble(lines: Sequence[str]) -> tuple[int, int]:
@@ -100,9 +108,9 @@ def _preamble(lines: Sequence[str]) -> tuple[int, int]:
     return skipped, comments
 
 
-def lines_above(head: str, skipped: int, separator: str, width: int) -> list[str]:
+def _names_above(head: str, skipped: int, separator: str, width: int) -> list[str]:
     """The fields of the last skipped comment line if it names that many columns, else nothing."""
-    for line in reversed(head.splitlines()[:skipped]):
+    for line in reversed(head.split("\n")[:skipped]):
         if line.startswith("#"):
             fields = [f.strip() for f in line.lstrip("# ").split(separator)]
             return fields if len(fields) == width else []
@@ -124,7 +132,7 @@ def _separator(lines: Sequence[str]) -> str:
     """The separator under which the most lines have the same number of fields, at least two."""
     best, best_score = ",", (0.0, 0)
     for candidate in SEPARATORS:
-        widths = [len(row) for row in csv.reader(iter([f"{line}\n" for line in lines]), delimiter=candidate) if row]
+        widths = [len(row) for row in _fields(lines, candidate)[0] if row]
         if not widths or widths[0] < 2:
             continue
         score = (sum(w == widths[0] for w in widths) / len(widths), widths[0])

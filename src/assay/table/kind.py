@@ -257,7 +257,7 @@ def _as_text(column: pl.Series, trimmed: pl.Series, kind: str | None) -> Typed:
 
 
 def _text_kind(kept: pl.Series) -> str:
-    """ "text" if values are mostly distinct and of several words, else "category"."""
+    """Tell text, whose values are mostly distinct and of several words, from category."""
     step = max(1, kept.len() // PROBE_ROWS)
     words = kept.gather_every(step).str.count_matches(r"\S+").mean()
     several = isinstance(words, float) and words >= TEXT_WORDS

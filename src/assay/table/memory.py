@@ -9,7 +9,9 @@ from typing import Any
 import polars as pl
 
 from assay.core.errors import SourceError
-from assay.table.columnar import MAX_COLUMNS, columns_of, plain_columns
+from assay.table.array import columns_of
+from assay.table.columnar import plain_columns
+from assay.table.dialect import refuse_wide
 from assay.table.raw import Raw
 
 ACCEPTED = "a path, the name of a sample, a pandas, Polars or Arrow table, or a dict of arrays"
@@ -35,8 +37,7 @@ def read_memory(source: Any) -> Raw:
         raw = plain_columns(pl.DataFrame(source))
     else:
         raise SourceError(f"cannot read rows from {type(source).__module__}.{type(source).__qualname__}; give {ACCEPTED}")
-    if raw.frame.width > MAX_COLUMNS:
-        raise SourceError(f"{where} has {raw.frame.width:,} columns, Assay reads at most {MAX_COLUMNS:,}; select columns")
+    refuse_wide(raw.frame.width, where)
     if raw.frame.is_empty():
         raise SourceError(f"{where} has {raw.frame.width} columns and no rows; give at least one row")
     return raw

@@ -23,10 +23,10 @@ MAX_FIELD_CHARACTERS = 1 << 28
 
 
 def separator_counts(data: Data, separator: str) -> NDArray[np.int64]:
-    """Separators in each line that is not blank, quotes disregarded; the last line may lack its newline.
+    r"""Separators in each line that is not blank, quotes disregarded; the last line may lack its newline.
 
     Example:
-        >>> separator_counts(b"a,b\\n1,2\\n3\\n", ",").tolist()
+        >>> separator_counts(b"a,b\n1,2\n3\n", ",").tolist()
         [1, 1, 0]
     """
     mark, parts, carried = ord(separator), [], b""

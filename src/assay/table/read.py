@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from assay.core.errors import SourceError, nearest
-from assay.table.columnar import (
-    ARROW_MAGIC,
-    PARQUET_MAGIC,
-    STREAM_MAGIC,
-    ZIP_MAGIC,
-    read_arrow,
-    read_json,
-    read_npz,
-    read_parquet,
-)
+from assay.core.errors import SourceError
+from assay.table.array import ZIP_MAGIC, read_npz
+from assay.table.columnar import ARROW_MAGIC, PARQUET_MAGIC, STREAM_MAGIC, read_arrow, read_parquet
 from assay.table.decode import Data, opened
 from assay.table.delimited import read_delimited
+from assay.table.json_lines import read_json
 from assay.table.kind import Typed, typed_column
 from assay.table.memory import read_memory
+from assay.table.place import files_of
 from assay.table.raw import Raw
 from assay.table.sample import SAMPLES, sample
 from assay.table.table import Table
@@ -63,7 +56,7 @@ def read(
         ('number', ['basic', None])
     """
     if isinstance(source, str | Path):
-        paths = _paths(str(source))
+        paths = files_of(str(source), SAMPLES)
         if paths is None:
             return sample(str(source))
         options = {"encoding": encoding, "separator": separator, "header": header, "types": types}
@@ -72,42 +65,6 @@ def read(
     else:
         raw, name = read_memory(source), "table in memory"
     return _typed(raw, name, missing or (), types or {})
-
-
-def _paths(source: str) -> list[Path] | None:
-    """The files that a source names, or None if it is a sample's name.
-
-    Raises:
-        SourceError: no such file, a folder, or a glob without a match.
-    """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        files = sorted(p.name for p in path.iterdir() if p.is_file())
-        hint = (
-            f"such as {str(path / files[0])!r} or the glob {str(path / ('*' + Path(files[0]).suffix))!r}" if files else "it holds no file"
-        )
-        raise SourceError(f"{source} is a folder; give a file in it, {hint}")
-    if path.exists():
-        return [path]
-    if any(mark in source for mark in "*?["):
-        found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
-        if not found:
-            raise SourceError(f"no file matches {source!r}; check the pattern, {_beside(path)}")
-        return found
-    if source in SAMPLES:
-        return None
-    raise SourceError(f"no file {source!r}; {_beside(path)}")
-
-
-def _beside(path: Path) -> str:
-    """The files near a path that does not exist, as the tail of an error text."""
-    folder = path.parent
-    if not folder.is_dir():
-        return f"the folder {str(folder)!r} does not exist either"
-    names = [p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    if str(folder) == ".":
-        names += list(SAMPLES)
-    return nearest(path.name, sorted(names)) if names else f"the folder {str(folder)!r} holds no files"
 
 
 def _joined(paths: Sequence[Path], options: Mapping[str, Any]) -> Raw:
@@ -124,13 +81,8 @@ def _joined(paths: Sequence[Path], options: Mapping[str, Any]) -> Raw:
         lacking = [c for c in first if c not in part.frame.columns]
         extra = [c for c in part.frame.columns if c not in first]
         if lacking or extra:
-            differing = "; ".join(
-                filter(
-                    None,
-                    (lacking and f"lacks {', '.join(map(repr, lacking[:5]))}", extra and f"has also {', '.join(map(repr, extra[:5]))}"),
-                )
-            )
-            raise SourceError(f"{path} has other columns than {paths[0]}: it {differing}; give files with the same columns")
+            differing = [f"lacks {name!r}" for name in lacking[:5]] + [f"has also {name!r}" for name in extra[:5]]
+            raise SourceError(f"{path} has other columns than {paths[0]}: it {', '.join(differing)}; give files with the same columns")
     frames = [part.frame.select(first) for part in parts]
     try:
         frame = pl.concat(frames, how="vertical_relaxed")
@@ -168,32 +120,23 @@ def _by_content(data: Data, path: Path, options: Mapping[str, Any]) -> Raw:
 
 def _typed(raw: Raw, name: str, missing: Sequence[str], types: Mapping[str, str]) -> Table:
     """Give every column its kind, and collect what was taken as missing."""
-    untyped = Table(raw.frame, dict.fromkeys(raw.frame.columns, "category"), source=name)
     for column in types:
-        untyped.require(column)
-    columns: list[pl.Series] = []
-    kinds: dict[str, str] = {}
-    markers: dict[str, dict[str, int]] = {}
-    notes: list[str] = []
-    for column in raw.frame.get_columns():
-        typed = typed_column(column, types.get(column.name), missing=missing, decimal_comma=raw.decimal_comma)
-        columns.append(typed.values.alias(column.name))
-        kinds[column.name] = typed.kind
-        found = _markers(column, typed, empty_is_null=raw.empty_is_null)
-        if found:
-            markers[column.name] = found
-        notes += typed.notes
-    return Table(
-        pl.DataFrame(columns), kinds, source=name, notes=(*raw.notes, *_shortened(notes), *_missing_notes(markers)), markers=markers
-    )
+        Table(raw.frame, dict.fromkeys(raw.frame.columns, "category"), source=name).require(column)
+    typed = [
+        typed_column(column, types.get(column.name), missing=missing, decimal_comma=raw.decimal_comma) for column in raw.frame.get_columns()
+    ]
+    frame = pl.DataFrame([one.values.alias(column) for one, column in zip(typed, raw.frame.columns, strict=True)])
+    kinds = {column: one.kind for one, column in zip(typed, frame.columns, strict=True)}
+    found = {column: _markers(raw, column, one) for one, column in zip(typed, frame.columns, strict=True)}
+    markers = {column: counts for column, counts in found.items() if counts}
+    notes = (*raw.notes, *_shortened([note for one in typed for note in one.notes]), *_missing_notes(markers))
+    return Table(frame, kinds, source=name, notes=notes, markers=markers)
 
 
-def _markers(column: pl.Series, typed: Typed, *, empty_is_null: bool) -> dict[str, int]:
-    empty = column.null_count() if empty_is_null else 0
+def _markers(raw: Raw, column: str, typed: Typed) -> dict[str, int]:
     found = dict(typed.markers)
-    if empty:
-        found[""] = found.get("", 0) + empty
-    return found
+    empty = raw.frame[column].null_count() if raw.empty_is_null else 0
+    return {**found, "": found.get("", 0) + empty} if empty else found
 
 
 def _shortened(notes: Sequence[str]) -> list[str]:
@@ -205,10 +148,14 @@ def _missing_notes(markers: Mapping[str, Mapping[str, int]]) -> list[str]:
     """One sentence a column: what was taken as missing there, and how often."""
     notes = []
     for column, found in markers.items():
-        shown = ", ".join(
-            f"{rows:,} {'empty' if marker == '' else 'blank' if not marker.strip() else repr(marker)}"
-            for marker, rows in list(found.items())[:4]
-        )
-        notes.append(f"column {column!r}: took as missing {shown}" + (f" and {len(found) - 4} other values" if len(found) > 4 else ""))
-    rest = len(notes) - NOTED_COLUMNS
-    return notes if rest <= 0 else [*notes[:NOTED_COLUMNS], f"and missing values in {rest} more columns"]
+        shown = [f"{rows:,} {_marker_word(marker)}" for marker, rows in list(found.items())[:4]]
+        rest = f" and {len(found) - 4} other values" if len(found) > 4 else ""
+        notes.append(f"column {column!r}: took as missing {', '.join(shown)}{rest}")
+    more = len(notes) - NOTED_COLUMNS
+    return notes if more <= 0 else [*notes[:NOTED_COLUMNS], f"and missing values in {more} more columns"]
+
+
+def _marker_word(marker: str) -> str:
+    if not marker:
+        return "empty"
+    return repr(marker) if marker.strip() else "blank"

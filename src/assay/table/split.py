@@ -152,7 +152,7 @@ def _by_group(groups: NDArray[np.int64], labels: NDArray[Any] | None, share: flo
     goal = share * groups.size
     small = np.flatnonzero(sizes <= max(goal, sizes.min()))
     base = None if labels is None else np.bincount(labels) / labels.size
-    best, best_distance = None, np.inf
+    best, best_distance = np.zeros(groups.size, dtype=bool), np.inf
     for _ in range(GROUP_TRIALS):
         order = rng.permutation(small)
         filled = np.cumsum(sizes[order])
@@ -167,7 +167,6 @@ def _by_group(groups: NDArray[np.int64], labels: NDArray[Any] | None, share: flo
             distance += 0.5 * np.abs(found - base).sum() + unlearned.sum()
         if distance < best_distance:
             best, best_distance = held_out, distance
-    assert best is not None
     return Split(np.flatnonzero(~best), np.flatnonzero(best), "group")
 
 
@@ -175,9 +174,10 @@ def _times(table: Table, column: str) -> tuple[NDArray[np.int64], NDArray[np.boo
     """Rank of each row's time (equal times share one), which rows have one, and the column's name."""
     kind = table.kind(column)
     if kind not in ("date", "number"):
+        example = table.frame[column].drop_nulls().head(1).to_list()
         raise ColumnError(
-            f"time column {column!r} holds {kind} values such as {table.frame[column].drop_nulls().head(1).to_list()}, a time is a date or a "
-            f"number that grows with time; write dates like 2026-01-31, or set --type {column}=date"
+            f"time column {column!r} holds {kind} values such as {example}, a time is a date or a number that grows with time; "
+            f"write dates like 2026-01-31, or set --type {column}=date"
         )
     values = table.frame[column]
     known = values.is_not_null().to_numpy()
