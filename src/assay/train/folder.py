@@ -50,17 +50,28 @@ class RunFolder:
         Raises:
             RunError: the folder exists and may not be replaced, or cannot be written.
         """
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file, a run needs a folder; choose another --out")
-        if path.is_dir() and any(path.iterdir()):
-            if not (path / RECORD).is_file():
-                raise RunError(f"{path} exists and is no run of assay; choose another --out")
-            if not overwrite:
-                raise RunError(f"{path} holds a run; go on with it by --resume, replace it by --overwrite, or choose another --out")
+        if cls.refuse(path, overwrite=overwrite):
             _remove(path)
         folder = cls(path)
         write_json(path / RECORD, {"format": FORMAT, "state": "running", "seconds": {}, **record})
         return folder
+
+    @staticmethod
+    def refuse(path: Path, *, overwrite: bool) -> bool:
+        """Whether an earlier run is there that may be replaced.
+
+        Raises:
+            RunError: something is there that may not be replaced.
+        """
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file, a run needs a folder; choose another --out")
+        if not path.is_dir() or not any(path.iterdir()):
+            return False
+        if not (path / RECORD).is_file():
+            raise RunError(f"{path} exists and is no run of assay; choose another --out")
+        if not overwrite:
+            raise RunError(f"{path} holds a run; go on with it by --resume, replace it by --overwrite, or choose another --out")
+        return True
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

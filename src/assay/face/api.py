@@ -1,0 +1,207 @@
+"""Assay from Python: train, check, load, compare, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.core.errors import ColumnError, RunError
+from assay.face.checking import check_report
+from assay.face.config import read_config
+from assay.face.job.progress import Progress
+from assay.face.job.settings import Settings
+from assay.face.notebook import FindingList
+
+if TYPE_CHECKING:
+    from assay.face.run import Run
+    from assay.table import Sample
+
+
+def check(
+    table: Any,
+    target: str | None = None,
+    *,
+    against: Any = None,
+    entity: str | None = None,
+    time: str | None = None,
+    group: str | None = None,
+    **reading: Any,
+) -> FindingList:
+    """The findings of the audit alone, the dearest first.
+
+    Args:
+        table: A pandas, Polars or Arrow table, a dict of arrays, a path, a glob or the name of a bundled sample.
+        target: Column to be predicted; rules about leaks need it.
+        against: The rows to test on, in the same forms.
+        entity: Column of who a row is about.
+        time: Column of when a row happened.
+        group: Column of rows that belong together.
+        reading: encoding, separator, missing or types, where inference is not wanted.
+
+    Raises:
+        InputError: the source cannot be read, or a column is absent.
+
+    Example:
+        >>> found = check({"country": ["PT"] * 30, "age": list(range(30))})
+        >>> [(f.name, f.at["column"]) for f in found if f.code == "DAT101"]
+        [('constant-column', 'country')]
+    """
+    return FindingList(check_report(table, target=target, against=against, entity=entity, time=time, group=group, reading=reading).findings)
+
+
+def train(
+    table: Any,
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    loss: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    entity: str | None = None,
+    weight: str | None = None,
+    drop: Sequence[str] = (),
+    test: float | str = 0.2,
+    seed: int = 0,
+    budget: float | None = None,
+    out: str | Path | None = None,
+    quiet: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **reading: Any,
+) -> Run:
+    """Audit, split, train a ladder of models, watch, evaluate, account, and keep it all as a run.
+
+    Args:
+        table: A pandas, Polars or Arrow table, a dict of arrays, a path, a glob or the name of a bundled sample.
+        target: Column to predict; a bundled sample knows its own.
+        task: "classification" or "regression"; inferred from the target when None.
+        model: Train this one of the ladder alone: constant, one-rule, linear, boosting or mlp.
+        loss: log, squared or absolute.
+        group: Column whose rows stay on one side of the split.
+        time: Column to split by: train on the past, test on the latest rows.
+        entity: Column of who a row is about; kept on one side like `group`.
+        weight: Column with the weight of a row in the loss.
+        drop: Columns to leave out.
+        test: Share of rows to hold out, or a file with them.
+        seed: Fixes the run.
+        budget: Seconds for training.
+        out: Run folder; the next free one under runs/ when None.
+        quiet: No progress bar.
+        resume: Go on with the interrupted run in `out`.
+        overwrite: Replace an earlier run in `out`.
+        progress: Listener, instead of the terminal's progress bar.
+        reading: encoding, separator, missing or types, where inference is not wanted.
+
+    Raises:
+        InputError: the source or an option cannot be used.
+        RunError: the folder holds a run already, or cannot be written.
+    """
+    from assay.face import job
+    from assay.face.job.pipeline import IN_MEMORY
+    from assay.face.run import Run
+
+    source = str(table) if isinstance(table, str | Path) else IN_MEMORY
+    with _listener(progress, quiet) as listener:
+        if resume:
+            folder = _to_resume(out, source)
+            return Run(job.resume(folder, source=None if source != IN_MEMORY else table, config=read_config(), progress=listener))
+        settings = Settings(
+            source=source,
+            target=_target(target, source),
+            task=task,
+            model=model,
+            loss=loss,
+            group=group,
+            time=time,
+            entity=entity,
+            weight=weight,
+            drop=tuple(drop),
+            test=str(test),
+            seed=seed,
+            budget=budget,
+            encoding=reading.get("encoding"),
+            separator=reading.get("separator"),
+            missing=tuple(reading.get("missing") or ()),
+            types=dict(reading["types"]) if reading.get("types") else None,
+        )
+        return Run(job.run(table, settings, out=out, overwrite=overwrite, config=read_config(), progress=listener))
+
+
+def demo(
+    *,
+    rows: int = 4000,
+    seed: int = 0,
+    budget: float | None = None,
+    out: str | Path = "runs/demo",
+    quiet: bool = False,
+    overwrite: bool = False,
+) -> Run:
+    """Train on generated medical claims with one planted leak, so that the first thing seen is Assay catching it."""
+    from assay.table import generate_claims
+
+    claims = generate_claims(rows, seed=seed, leak=True)
+    return train(claims, target="verdict", seed=seed, budget=budget, out=out, quiet=quiet, overwrite=overwrite)
+
+
+def load(folder: str | Path) -> Run:
+    """A run from its folder.
+
+    Raises:
+        RunError: there is no run in that folder.
+    """
+    from assay.face.run import Run
+
+    return Run(folder)
+
+
+def compare(first: Run | str | Path, second: Run | str | Path) -> str:
+    """Two runs side by side, as text."""
+    from assay.face.run import Run
+    from assay.face.terminal import compare_text
+
+    views = [(one if isinstance(one, Run) else load(one)).view for one in (first, second)]
+    return compare_text(*views)
+
+
+def samples() -> list[Sample]:
+    """The bundled tables."""
+    from assay.table import samples as bundled
+
+    return list(bundled())
+
+
+def _target(target: str | None, source: str) -> str:
+    if target:
+        return target
+    known = next((s.target for s in samples() if s.name == source), None)
+    if known is None:
+        raise ColumnError("no target named; say which column to predict with --target COLUMN")
+    return known
+
+
+def _to_resume(out: str | Path | None, source: str) -> Path:
+    """The run to go on with: the one named, else the newest one of this source that is not finished."""
+    from assay.face.job.pipeline import stem_of
+    from assay.train.folder import RunFolder
+
+    if out is not None:
+        return Path(out)
+    stem = stem_of(source)
+    waiting = [p.parent for p in Path("runs").glob(f"{stem}*/run.json") if RunFolder(p.parent).record().get("state") != "finished"]
+    if not waiting:
+        raise RunError(f"no interrupted run of {source} under runs/; name its folder with --out")
+    return max(waiting, key=lambda folder: (folder / "run.json").stat().st_mtime)
+
+
+def _listener(progress: Progress | None, quiet: bool):  # type: ignore[no-untyped-def]
+    from contextlib import nullcontext
+
+    from assay.face.job.progress import Silent
+    from assay.face.terminal import live_progress
+
+    if progress is not None:
+        return nullcontext(progress)
+    return nullcontext(Silent()) if quiet else live_progress()

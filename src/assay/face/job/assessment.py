@@ -1,0 +1,139 @@
+"""From trained rungs to evidence: losses on held-out rows, the recommended model, what leaks are worth, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.core.eval_evidence import EvalEvidence
+from assay.core.ledger import Ledger, Side
+from assay.core.report import Report
+from assay.core.seeds import seed_for
+from assay.evaluate import Candidate, account, evaluate, learner_side, recommend
+from assay.face.job.preparation import Parts
+from assay.face.job.progress import Progress
+from assay.face.job.rungs import Trained, train_one
+from assay.face.job.settings import Settings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAK_RULES = ("SPL101", "SPL102")
+LEDGER_SHARE = 0.25
+MIN_LEDGER_SECONDS = 2.0
+MAX_LEDGER_SECONDS = 12.0
+
+
+def leaky_columns(report: Report, parts: Parts) -> tuple[str, ...]:
+    """The features that a leak rule named, accepted findings left out."""
+    named = [f.at.get("column") for f in report.findings if f.code in LEAK_RULES]
+    return tuple(dict.fromkeys(c for c in named if c in parts.table.features))
+
+
+def assess(
+    trained: Mapping[str, Trained],
+    parts: Parts,
+    settings: Settings,
+    report: Report,
+    *,
+    spent_seconds: float,
+    order: Sequence[str],
+    progress: Progress,
+) -> EvalEvidence:
+    """Evaluate all rungs on the held-out rows and account for the recommended one.
+
+    Args:
+        trained: The rungs by name, the simplest first.
+        parts: What they were trained on.
+        settings: The run's settings.
+        report: The findings so far: its leak findings say which columns to retrain without.
+        spent_seconds: How long the run took so far; the ledger takes at most a share of it.
+        order: Columns, the most telling first: says which are booked alone where there are many.
+        progress: Told of each stage.
+    """
+    progress.stage("evaluate")
+    candidates = {name: _candidate(one, parts) for name, one in trained.items()}
+    target = parts.target.values[parts.split.test]
+    chosen = settings.model or recommend(tuple(candidates.values()), target, parts.loss)
+    ledger = _ledger(trained[chosen], parts, settings, report, spent_seconds, order, progress)
+    layers = None
+    if "mlp" in trained and chosen != "mlp" and trained["mlp"].training.snapshots is not None:
+        layers = _layers(trained["mlp"], parts, settings)
+    return evaluate(
+        tuple(candidates.values()),
+        chosen,
+        target=target,
+        classes=parts.target.classes,
+        loss=parts.loss,
+        table=parts.table.take(parts.split.test),
+        ledger=ledger,
+        layers=layers if chosen != "mlp" else ledger.learners,
+        seed=seed_for(settings.seed, "evaluate"),
+    )
+
+
+def _candidate(one: Trained, parts: Parts) -> Candidate:
+    train, test = parts.rows(parts.split.train), parts.rows(parts.split.test)
+    return Candidate(
+        name=one.name,
+        complexity=one.model.complexity,
+        train_loss=parts.loss.mean(train.target, one.predict(train.data), train.weight),
+        prediction=one.predict(test.data),
+        weight=test.weight,
+        seconds=one.training.seconds,
+        note=one.model.describe(),
+    )
+
+
+def _ledger(
+    one: Trained, parts: Parts, settings: Settings, report: Report, spent: float, order: Sequence[str], progress: Progress
+) -> Ledger:
+    progress.stage("ledger")
+    leaks = leaky_columns(report, parts)
+    return account(
+        one.name,
+        one.model,
+        one.predict,
+        loss=parts.loss,
+        classes=parts.classes,
+        train=parts.rows(parts.split.train),
+        test=parts.rows(parts.split.test),
+        snapshots=one.training.snapshots,
+        temperature=one.temperature,
+        leaks=leaks,
+        leak_free_per_row=_without(leaks, one, parts, settings, progress),
+        seconds=min(MAX_LEDGER_SECONDS, max(MIN_LEDGER_SECONDS, LEDGER_SHARE * spent)),
+        seed=seed_for(settings.seed, "ledger"),
+        association_order=order,
+    )
+
+
+def _without(leaks: tuple[str, ...], one: Trained, parts: Parts, settings: Settings, progress: Progress) -> NDArray[np.float64] | None:
+    """The held-out loss of each row after training the same model again without the leaking columns; None without leaks."""
+    if not leaks:
+        return None
+    target = parts.target.values[parts.split.test]
+    if {c.name for c in parts.encoder.columns} <= set(leaks):
+        constant = parts.loss.best_constant(parts.target.values[parts.split.train], classes=parts.classes)
+        prediction = np.broadcast_to(constant, (len(target), *np.shape(constant)))
+        return parts.loss.per_row(target, np.asarray(prediction))
+    progress.note(f"training {one.name} again without {', '.join(leaks)}, to see what the leaks are worth")
+    fewer = parts.without(leaks)
+    again = train_one(one.name, fewer, settings, None, progress)
+    return parts.loss.per_row(target, again.predict(fewer.encoded.take(fewer.split.test)))
+
+
+def _layers(one: Trained, parts: Parts, settings: Settings) -> Side:
+    return learner_side(
+        one.model,
+        one.predict,
+        loss=parts.loss,
+        classes=parts.classes,
+        train=parts.rows(parts.split.train),
+        test=parts.rows(parts.split.test),
+        snapshots=one.training.snapshots,
+        temperature=one.temperature,
+        seed=seed_for(settings.seed, "ledger"),
+    )

@@ -1,0 +1,252 @@
+"""The run itself: read, audit, split, climb, assess, freeze, report; every stage is on disk before the next begins."""
+
+from __future__ import annotations
+
+import io
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from assay.artifact import Predictor, save
+from assay.core.errors import RunError
+from assay.core.evidence import Evidence
+from assay.core.files import write_atomically, write_text
+from assay.core.table_evidence import AssociationEvidence
+from assay.face.checking import judged
+from assay.face.config import Config
+from assay.face.job.assessment import assess
+from assay.face.job.preparation import Parts, prepare, read_source
+from assay.face.job.progress import Progress, Silent
+from assay.face.job.rungs import Trained, climb
+from assay.face.job.settings import Settings
+from assay.train.folder import RunFolder, free_name
+
+if TYPE_CHECKING:
+    from assay.core.report import Report
+    from assay.table import Table
+
+LIBRARIES = ("assay", "numpy", "polars", "scikit-learn", "scipy", "torch")
+IN_MEMORY = "table in memory"
+
+
+@dataclass
+class Job:
+    """One run on its way.
+
+    Attributes:
+        folder: Where it is kept.
+        settings: What was asked.
+        config: The project's decisions about findings.
+        progress: Listener.
+        pieces: Evidence so far.
+        seconds: Stage -> how long it took.
+    """
+
+    folder: RunFolder
+    settings: Settings
+    config: Config
+    progress: Progress
+    pieces: list[Evidence] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and record it."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+        self.folder.update(seconds=self.seconds)
+
+    def keep(self, name: str, pieces: list[Evidence]) -> None:
+        """Put evidence on disk and among the pieces, and judge all that there is."""
+        self.folder.write_evidence(name, pieces)
+        self.pieces += pieces
+        self.folder.write_report(self.judge())
+
+    def judge(self) -> Report:
+        """The rules over the evidence so far, accepted findings moved aside."""
+        from assay.rules import catalogue
+
+        chosen, skipped = self.config.choose(catalogue().values())
+        absent = {"TraceEvidence": "no neural training was watched", "SplitEvidence": "the split was not measured"}
+        report, _ = judged(self.pieces, chosen, skipped, self.config, absent)
+        return report
+
+
+def run(
+    source: Any,
+    settings: Settings,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Do the whole job and keep it as a run folder.
+
+    Args:
+        source: What `assay.table.read` takes.
+        settings: What is asked of it.
+        out: The run folder; the next free one under runs/ when None.
+        overwrite: Replace an earlier run in `out`.
+        config: The project's decisions about findings.
+        progress: Listener; silent when None.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        InputError: the source or an option cannot be used; nothing is left behind.
+        RunError: the folder holds a run already, or cannot be written.
+        KeyboardInterrupt: passed on after the run was marked as interrupted; `resume` goes on with it.
+    """
+    listener = progress or Silent()
+    path = Path(out) if out is not None else free_name(Path("runs"), stem_of(settings.source))
+    RunFolder.refuse(path, overwrite=overwrite)
+    listener.stage("read")
+    started = time.monotonic()
+    table = read_source(source, settings)
+    record = {
+        "config": settings.to_json(),
+        "command": settings.command(None if out is None else str(out)),
+        "fingerprint": table.fingerprint,
+        "notes": list(table.notes),
+        "versions": _versions(),
+    }
+    parts = prepare(table, settings)
+    folder = RunFolder.create(path, record, overwrite=overwrite)
+    job = Job(folder, settings, config or Config(), listener, seconds={"read": time.monotonic() - started})
+    return _finish(job, table, parts)
+
+
+def resume(path: str | Path, *, source: Any = None, config: Config | None = None, progress: Progress | None = None) -> Path:
+    """Go on with an interrupted run from what it kept.
+
+    Args:
+        path: The run folder.
+        source: The rows again, where the run was on a table in memory.
+        config: The project's decisions about findings.
+        progress: Listener; silent when None.
+
+    Raises:
+        RunError: there is no such run, or the rows are others than it began with.
+    """
+    listener = progress or Silent()
+    folder = RunFolder.open(Path(path))
+    record = folder.record()
+    settings = Settings.from_json(record["config"])
+    if record["state"] == "finished":
+        listener.note(f"{path} is finished already; nothing is left to do")
+        return folder.path
+    if source is None and settings.source == IN_MEMORY:
+        raise RunError(f"{path} was trained on a table in memory; give that table again to go on")
+    listener.stage("read")
+    table = read_source(settings.source if source is None else source, settings)
+    if table.fingerprint != record["fingerprint"]:
+        raise RunError(f"{settings.source} has changed since {path} began; train anew with another --out, or bring the old rows back")
+    parts = prepare(table, settings)
+    folder.update(state="running")
+    job = Job(folder, settings, config or Config(), listener, seconds=dict(record.get("seconds", {})))
+    return _finish(job, table, parts)
+
+
+def _finish(job: Job, table: Table, parts: Parts) -> Path:
+    try:
+        _work(job, table, parts)
+    except BaseException:
+        job.folder.update(state="interrupted")
+        raise
+    job.folder.update(state="finished")
+    return job.folder.path
+
+
+def _work(job: Job, table: Table, parts: Parts) -> None:
+    from assay.audit import audit, compare_parts
+
+    with job.stage("audit"):
+        job.progress.stage("audit")
+        job.keep("10-table", audit(table))
+    with job.stage("split"):
+        train, test = parts.table.take(parts.split.train), parts.table.take(parts.split.test)
+        job.keep("20-split", [compare_parts(train, test, parts.split.how)])
+    with job.stage("train"):
+        trained = {one.name: one for one in climb(parts, job.settings, job.folder.path / "models", job.progress)}
+        traces: list[Evidence] = [one.training.trace for one in trained.values() if one.training.trace is not None]
+        job.keep("30-trace", traces)
+    with job.stage("ledger"):
+        evidence = assess(
+            trained,
+            parts,
+            job.settings,
+            job.judge(),
+            spent_seconds=sum(job.seconds.values()),
+            order=[c.column for e in job.pieces if isinstance(e, AssociationEvidence) for c in e.columns],
+            progress=job.progress,
+        )
+        job.keep("40-evaluation", [evidence])
+    with job.stage("artifact"):
+        job.progress.stage("artifact")
+        _freeze(job, trained[evidence.model], parts)
+    with job.stage("report"):
+        job.progress.stage("report")
+        publish(job.folder)
+
+
+def _freeze(job: Job, one: Trained, parts: Parts) -> None:
+    """Keep the recommended model ready to predict, and its held-out predictions."""
+    record = job.folder.record()
+    predictor = Predictor(
+        encoder=parts.encoder,
+        model=one.model,
+        temperature=one.temperature,
+        task=parts.loss.task,
+        classes=parts.target.classes,
+        target=job.settings.target,
+        unit=parts.loss.unit,
+        fingerprint=record["fingerprint"],
+        versions=record["versions"],
+        findings=tuple(f"{f.code} {f.name} at {f.where}" for f in job.judge().findings),
+    )
+    save(job.folder.path / "artifact", predictor)
+    test = parts.split.test
+    frame = pl.DataFrame({"row": np.asarray(parts.target.rows_kept)[test] + 1, "target": parts.target.labels(test)}).hstack(
+        predictor.predict_frame(parts.table.take(test))
+    )
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    write_atomically(job.folder.path / "predictions.parquet", lambda stream: stream.write(buffer.getvalue()))
+
+
+def publish(folder: RunFolder) -> Path:
+    """Render the report of what the folder holds, and return its path."""
+    from assay.face.report import render
+    from assay.face.run import view_of
+
+    path = folder.path / "report.html"
+    write_text(path, render(view_of(folder)))
+    return path
+
+
+def stem_of(source: str) -> str:
+    """A run name from a source."""
+    name = Path(source).name if source != IN_MEMORY else "run"
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in name.split(".")[0]).strip("-")
+    return stem or "run"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,31 @@
+"""How the job tells of its progress; the terminal draws it, a notebook or a test may listen."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A listener to the job."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins: "read", "audit", "split", a model's name, "evaluate", "ledger", "artifact", "report"."""
+
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None) -> None:
+        """The stage has come so far (0 to 1), with this held-out loss in the ledger's unit."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should read, in one line."""
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def stage(self, name: str) -> None:
+        """Ignore."""
+
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None) -> None:
+        """Ignore."""
+
+    def note(self, text: str) -> None:
+        """Ignore."""

@@ -1,0 +1,155 @@
+"""The ladder of models: each rung trained on the same rows, calibrated on the same rows, kept as soon as it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.core.errors import ExtraMissing
+from assay.core.files import read_json, write_json
+from assay.core.seeds import seed_for
+from assay.face.job.preparation import Parts
+from assay.face.job.progress import Progress
+from assay.face.job.settings import LADDER, Settings
+from assay.model.registry import model_class
+from assay.objective.calibration import apply_temperature, fit_temperature
+from assay.train.fit import Training, fit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.model.contract import Model
+    from assay.model.encoding import Encoded
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One rung: a trained model, calibrated.
+
+    Attributes:
+        training: What the training left behind.
+        temperature: Softens or sharpens the probabilities; 1 where that wins nothing on the validation rows.
+    """
+
+    name: str
+    training: Training
+    temperature: float
+
+    @property
+    def model(self) -> Model:
+        """The trained model, before its temperature."""
+        return self.training.model
+
+    def predict(self, data: Encoded) -> NDArray[np.float64]:
+        """Calibrated predictions."""
+        raw = self.model.predict(data)
+        return raw if self.temperature == 1.0 else apply_temperature(raw, self.temperature)
+
+
+def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> Iterator[Trained]:
+    """Train the asked rungs, simplest first, and yield each as soon as it is kept under `keep`.
+
+    A rung that an earlier, interrupted run kept is read instead of trained. The MLP is left out, with a note, when
+    torch is absent or the budget is used up.
+    """
+    names = LADDER if settings.model is None else tuple(dict.fromkeys(("constant", settings.model)))
+    started = time.monotonic()
+    for name in names:
+        left = None if settings.budget is None else settings.budget - (time.monotonic() - started)
+        if left is not None and left <= 0 and name != "constant":
+            progress.note(f"{name} was not trained: the budget of {settings.budget:g} s is used up")
+            continue
+        progress.stage(name)
+        kept = restored(parts, keep / name)
+        if kept is not None:
+            yield kept
+            continue
+        try:
+            trained = train_one(name, parts, settings, keep / name, progress, left)
+        except ExtraMissing as problem:
+            if settings.model == name:
+                raise
+            progress.note(f"{name} was not trained: {problem}")
+            continue
+        if trained.training.stopped == "interrupted":
+            # the loop keeps what it has learned in its checkpoint; the job must still end here
+            raise KeyboardInterrupt
+        store(trained, keep / name)
+        yield trained
+
+
+def train_one(
+    name: str, parts: Parts, settings: Settings, keep: Path | None, progress: Progress, budget_seconds: float | None = None
+) -> Trained:
+    """Train one model on the fit rows, stop and calibrate it on the validation rows."""
+    valid = parts.rows(parts.valid)
+    model = model_class(name)()
+
+    def on_epoch(epoch: int, train_loss: float, valid_loss: float, seconds_left: float) -> None:
+        progress.update(epoch / (epoch + 1), valid_loss, seconds_left)
+
+    training = fit(
+        model,
+        parts.rows(parts.fit),
+        valid,
+        loss=parts.loss,
+        classes=parts.classes,
+        seed=seed_for(settings.seed, name),
+        budget_seconds=budget_seconds,
+        on_epoch=on_epoch,
+        checkpoint=None if keep is None else keep / "checkpoint",
+    )
+    return Trained(name, training, _temperature(training.model, parts))
+
+
+def _temperature(model: Model, parts: Parts) -> float:
+    """The temperature that lowers the validation loss by more than its standard error; else 1."""
+    if parts.loss.task != "classification":
+        return 1.0
+    target = parts.target.values[parts.valid]
+    raw = model.valid_prediction if model.valid_prediction is not None else model.predict(parts.encoded.take(parts.valid))
+    temperature = fit_temperature(raw, target)
+    gain = parts.loss.per_row(target, raw) - parts.loss.per_row(target, apply_temperature(raw, temperature))
+    se = float(np.std(gain) / np.sqrt(len(gain)))
+    return temperature if float(np.mean(gain)) > se > 0 else 1.0
+
+
+def store(trained: Trained, folder: Path) -> None:
+    """Keep a rung; its record is written last, so that a rung with a record is whole."""
+    from assay.artifact.arrays import write_arrays
+
+    data, arrays = trained.model.state()
+    write_arrays(folder / "arrays.npz", arrays)
+    training = trained.training
+    if training.snapshots is not None:
+        epochs = np.asarray(training.snapshots.epochs, dtype=np.int64)
+        write_arrays(folder / "snapshots.npz", {"epochs": epochs, "weights": training.snapshots.weights})
+    if training.trace is not None:
+        write_json(folder / "trace.json", training.trace.to_json())
+    write_json(
+        folder / "model.json",
+        {"name": trained.name, "temperature": trained.temperature, "seconds": training.seconds, "state": data},
+    )
+
+
+def restored(parts: Parts, folder: Path) -> Trained | None:
+    """The rung kept in a folder, None if there is no whole one."""
+    from assay.artifact.arrays import read_arrays
+    from assay.core.trace_evidence import TraceEvidence
+    from assay.model.snapshots import Snapshots
+
+    if not (folder / "model.json").is_file():
+        return None
+    record: dict[str, Any] = read_json(folder / "model.json")
+    model = model_class(record["name"]).from_state(record["state"], read_arrays(folder / "arrays.npz"))
+    trace = TraceEvidence.from_json(read_json(folder / "trace.json")) if (folder / "trace.json").is_file() else None
+    snapshots = None
+    if (folder / "snapshots.npz").is_file():
+        arrays = read_arrays(folder / "snapshots.npz")
+        snapshots = Snapshots(tuple(int(e) for e in arrays["epochs"]), arrays["weights"])
+    return Trained(record["name"], Training(model, trace, snapshots, record["seconds"]), record["temperature"])

@@ -1,0 +1,99 @@
+"""What a person asks of the main job, as it is recorded in the run and typed again to reproduce it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from assay.core.errors import OptionError, nearest
+from assay.core.evidence import build, plain
+
+LADDER = ("constant", "one-rule", "linear", "boosting", "mlp")
+MAX_TEST_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration of one run.
+
+    Attributes:
+        source: Path, glob or sample name; "table in memory" for a data frame.
+        target: Column to predict.
+        task: "classification" or "regression"; None to infer it.
+        model: One model of the ladder; None for all.
+        loss: Name of the loss; None for the task's usual one.
+        test: Share of rows to hold out, or the path of a file with them.
+        seed: Fixes the run.
+        budget: Seconds for training; None for no limit.
+        encoding, separator, missing, types: How to read the source, instead of inferring it.
+
+    Example:
+        >>> Settings("adult.csv", "income", drop=("fnlwgt",)).command()
+        'assay train adult.csv --target income --drop fnlwgt'
+    """
+
+    source: str
+    target: str
+    task: str | None = None
+    model: str | None = None
+    loss: str | None = None
+    group: str | None = None
+    time: str | None = None
+    entity: str | None = None
+    weight: str | None = None
+    drop: tuple[str, ...] = ()
+    test: str = "0.2"
+    seed: int = 0
+    budget: float | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    missing: tuple[str, ...] = ()
+    types: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.model is not None and self.model not in LADDER:
+            raise OptionError(f"no model {self.model!r}; {nearest(self.model, LADDER)}")
+        if self.task not in (None, "classification", "regression"):
+            raise OptionError(f"no task {self.task!r}; it is 'classification' or 'regression'")
+        if self.budget is not None and not self.budget > 0:
+            raise OptionError(f"a budget of {self.budget} s leaves no time; give seconds above 0")
+        share = self.test_share
+        if share is not None and not 0.0 < share <= MAX_TEST_SHARE:
+            raise OptionError(
+                f"--test {self.test} is no share of rows to hold out; give one above 0 and at most {MAX_TEST_SHARE}, or a file"
+            )
+
+    @property
+    def test_share(self) -> float | None:
+        """The share of rows to hold out; None where a file was given."""
+        try:
+            return float(self.test)
+        except ValueError:
+            return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON data."""
+        data: dict[str, Any] = plain(self)
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The settings that `to_json` described."""
+        made: Self = build(cls, data)
+        return made
+
+    def command(self, out: str | None = None) -> str:
+        """The command line that asks for the same run."""
+        words = ["assay", "train", self.source]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "source" or value == field.default or value in (None, ()):
+                continue
+            if field.name == "types":
+                words += [w for column, kind in value.items() for w in ("--type", f"{column}={kind}")]
+            elif isinstance(value, tuple):
+                words += [w for one in value for w in (f"--{field.name}", str(one))]
+            else:
+                words += [f"--{field.name}", str(value)]
+        return shlex.join([*words, *(["--out", out] if out else [])])
