@@ -40,7 +40,7 @@ class Shape:
 
     hidden: tuple[int, ...] = (128, 64)
     dropout: float = 0.3
-    bins: int = 32
+    bins: int = 64
     scaled: bool = True
 
 

@@ -103,7 +103,9 @@ class Network(nn.Module):
         self.tables = [_unborn(nn.Embedding, size, embedding_units(size)) for size in code_sizes]
         self.embeddings = nn.ModuleList(self.tables)
         self.text = nn.ParameterList(nn.Parameter(torch.empty(n, TEXT_UNITS)) for n in terms)
-        widths = [scaling.width + sum(embedding_units(s) for s in code_sizes) + TEXT_UNITS * len(terms), *hidden]
+        # a table without any feature is fed one zero
+        fed = max(1, scaling.width + sum(embedding_units(s) for s in code_sizes) + TEXT_UNITS * len(terms))
+        widths = [fed, *hidden]
         self.layers = [_unborn(nn.Linear, a, b) for a, b in pairwise(widths)]
         self.hidden = nn.ModuleList(self.layers)
         self.activations = nn.ModuleList(nn.ReLU() for _ in hidden)
@@ -120,7 +122,7 @@ class Network(nn.Module):
         for words in self.text:
             words.normal_(0.0, 1.0 / math.sqrt(TEXT_UNITS), generator=generator)
         for layer in self.layers:
-            fan_in = max(1, layer.in_features)
+            fan_in = layer.in_features
             layer.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
             layer.bias.uniform_(-1.0 / math.sqrt(fan_in), 1.0 / math.sqrt(fan_in), generator=generator)
         self.output.weight.zero_()
@@ -136,7 +138,8 @@ class Network(nn.Module):
             parts.append(
                 nn.functional.embedding_bag(bag.terms, words, bag.starts[:-1], mode="sum", per_sample_weights=bag.weights.to(words.dtype))
             )
-        return torch.cat(parts, dim=1)
+        fed = torch.cat(parts, dim=1)
+        return fed if fed.shape[1] else inputs.numbers.new_zeros(inputs.rows, 1)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """What the network adds to the constant: (rows, outputs), logits or standardised values."""

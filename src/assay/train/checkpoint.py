@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import time
 import zipfile
@@ -65,7 +66,7 @@ class Checkpoint:
             "probe": loop.probe.state() if loop.probe is not None else None,
             "kept": sorted(loop.kept),
         }
-        arrays = {f"moments.{i}.{n}": np.array(v) for i, s in loop.optimiser.state_dict()["state"].items() for n, v in s.items()}
+        arrays = {f"moments.{i}.{n}": v.numpy().copy() for i, s in loop.optimiser.state_dict()["state"].items() for n, v in s.items()}
         return {
             "json": np.frombuffer(json.dumps(plain(told)).encode("utf-8"), dtype=np.uint8),
             "weights": loop.model.flat(),
@@ -84,7 +85,7 @@ class Checkpoint:
         if not self.path.exists():
             return False
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             told = json.loads(arrays["json"].tobytes().decode("utf-8"))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
