@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -23,10 +24,15 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def table(folder) -> Path:
-    """400 rows with one constant column and nothing else wrong."""
-    rows = [f"{(i * 37) % 101},{'abcde'[(i * i) % 5]},PT,{'yes' if (i * 37) % 101 + (i * 7) % 23 > 60 else 'no'}" for i in range(400)]
+    """400 rows with one constant column and nothing else wrong: three honest features share what there is to know."""
+    draw = random.Random(8)
+    lines = ["age,dose,ward,country,returned"]
+    for _ in range(400):
+        age, dose, ward = draw.randint(18, 90), round(draw.gauss(50, 12), 1), draw.choice("abcde")
+        leaning = (age - 54) / 20 + (dose - 50) / 12 + (ward in "ab") - 0.4
+        lines.append(f"{age},{dose},{ward},PT,{'yes' if leaning + draw.gauss(0, 1) > 0 else 'no'}")
     file = folder / "visits.csv"
-    file.write_text("age,ward,country,returned\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file
 
 
@@ -68,7 +74,7 @@ def test_stdout_is_json_and_nothing_else_in_a_real_process(table):
 def test_text_names_the_finding_and_closes_with_what_was_checked(capsys, table):
     assert main(["check", str(table), "--target", "returned"]) == 1
     lines = capsys.readouterr().out.strip().splitlines()
-    assert "400 rows, 4 columns" in lines[0]
+    assert "400 rows, 5 columns" in lines[0]
     assert any("DAT101" in line and "country" in line for line in lines)
     assert "Checked" in lines[-1]
     assert "not checked" in lines[-1]

@@ -28,13 +28,13 @@ def run_rules(arguments: argparse.Namespace) -> int:
     """Print the catalogue."""
     from assay.rules import catalogue
 
-    rules = list(catalogue().values())
+    rules = catalogue()
     if arguments.format == "json":
-        print(json.dumps([_as_dict(rule) for rule in rules], indent=1))
+        print(json.dumps([_as_dict(rule) for rule in rules.values()], indent=1))
         return 0
-    width = max(len(rule.name) for rule in rules)
-    for rule in rules:
-        print(f"{rule.code}  {rule.name:<{width}}  {rule.severity.value:<7}  {rule.summary}")
+    from assay.face.terminal import rules_text
+
+    print(rules_text(rules))
     print(f"{len(rules)} rules; assay explain CODE says more of one.")
     return 0
 
