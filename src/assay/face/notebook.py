@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from assay.core.finding import Finding
 from assay.core.ledger import Ledger
-from assay.face.view import p_text, percent, price_text, quantity, significant, verdict
+from assay.face.view import leaking_columns, p_text, percent, price_text, quantity, significant, verdict
 
 if TYPE_CHECKING:
     from assay.face.view import RunView
@@ -100,8 +100,6 @@ def ledger_html(ledger: Ledger, leaking: Iterable[str] = ()) -> str:
 
 def run_html(view: RunView) -> str:
     """A run as its verdict, its ledger and its findings."""
-    from assay.face.report.pictures import leaking_columns
-
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict(view))
     books = ledger_html(view.ledger, leaking_columns(view)) if view.ledger is not None else "<p>No ledger was made of this run.</p>"
     return f"<div>{said}{books}{findings_html(view.report.findings)}<p>{escape(view.report.closing_line())}</p></div>"

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.core.eval_evidence import EvalEvidence, Rung
+from assay.core.eval_evidence import EvalEvidence
 from assay.core.finding import Finding, Severity
 from assay.core.ledger import Ledger
 from assay.core.report import Report
 from assay.core.split_evidence import SplitEvidence
 from assay.core.table_evidence import AssociationEvidence, TableEvidence
 from assay.core.trace_evidence import TraceEvidence
+
+LEAK_RULES = ("SPL101", "SPL102")
+"""The rules that name a column as giving the target away."""
 
 NOISE_SE = 2.0
 """A difference within this many standard errors is called noise in words."""
@@ -158,6 +161,7 @@ class _Books:
     closing: float
     se: float
     leaked: float
+    leaked_se: float = 0.0
 
     @property
     def reduction(self) -> float:
@@ -187,6 +191,8 @@ class _Books:
     def learned(self) -> str:
         """What the model knows that the best constant does not."""
         seen = f"on {self.rows:,} rows it had never seen"
+        if self.is_noise and self.model == "constant":
+            return f"Nothing reliable was learned about {self.target}: {seen}, no model does better than always giving the same answer."
         if self.is_noise:
             gain = f"{quantity(self.reduction, self.unit, signed=True)}, standard error {quantity(self.se, self.unit)}"
             return (
@@ -207,54 +213,55 @@ class _Books:
 
 def _books(view: RunView) -> _Books | None:
     found = view.evaluation
-    if found is None:
-        return None
-    rung: Rung | None = found.rung(view.model)
-    if found.ledger is not None:
-        ledger = found.ledger
-        leaked = sum(a.amount for a in ledger.adjustments if a.counts)
+    rung = found.rung(view.model) if found is not None else None
+    ledger = view.ledger
+    if ledger is not None:
+        taken = [a for a in ledger.adjustments if a.counts]
         se = rung.reduction_se if rung is not None and rung.reduction_se else ledger.closing_se
-        return _Books(view.model, view.target, ledger.unit, ledger.rows, ledger.opening, ledger.closing, se, leaked)
-    if rung is None:
+        leaked, leaked_se = sum(a.amount for a in taken), sum((a.se or 0.0) ** 2 for a in taken) ** 0.5
+        return _Books(view.model, view.target, ledger.unit, ledger.rows, ledger.opening, ledger.closing, se, leaked, leaked_se)
+    if found is None or rung is None:
         return None
-    return _Books(view.model, view.target, found.unit, found.rows, found.opening, rung.held_out_loss, rung.reduction_se or rung.se, 0.0)
+    se = rung.reduction_se or rung.se
+    return _Books(view.model, view.target, found.unit, found.rows, found.opening, rung.held_out_loss, se, 0.0)
 
 
-def _leaks(view: RunView) -> list[Finding]:
-    return [f for f in view.report.findings if f.code.startswith("SPL") and f.severity is not Severity.NOTE]
+def leaking_columns(view: RunView) -> tuple[str, ...]:
+    """The columns that a rule about leaks names, the dearest first."""
+    named = [c for f in view.report.findings if f.code in LEAK_RULES for c in (f.at.get("column"), *f.at.get("columns", ())) if c]
+    return tuple(dict.fromkeys(str(c) for c in named))
 
 
-def _columns(findings: list[Finding]) -> str:
-    names: list[str] = []
-    for one in findings:
-        names += [str(c) for c in ([one.at["column"]] if "column" in one.at else one.at.get("columns", ()))]
-    unique = list(dict.fromkeys(names))
-    more = f" and {len(unique) - 4} more" if len(unique) > 4 else ""
-    return ", ".join(unique[:4]) + more
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _suspicion(view: RunView) -> str:
-    leaks = _leaks(view)
-    if not leaks:
+    signs = [f for f in view.report.findings if f.code.startswith("SPL") and f.severity is not Severity.NOTE]
+    if not signs:
         return ""
-    where = f" ({_columns(leaks)})" if _columns(leaks) else ""
-    return f"{len(leaks)} sign{'s' if len(leaks) > 1 else ''} of a leak{where} must be cleared up before any figure is trusted."
+    where = f" ({_listed(leaking_columns(view))})" if leaking_columns(view) else f" ({signs[0].name})"
+    return f"{len(signs)} sign{'s' if len(signs) > 1 else ''} of a leak{where} must be cleared up before any figure is trusted."
 
 
 def _honesty(view: RunView, books: _Books) -> str:
-    if books.leaked > 0 and not books.is_noise:
-        names = _columns(_leaks(view))
-        from_what = f"columns that give the answer away ({names})" if names else "columns that give the answer away"
+    names = f" ({_listed(leaking_columns(view))})" if leaking_columns(view) else ""
+    if books.leaked > NOISE_SE * books.leaked_se and books.leaked > 0 and not books.is_noise:
         part = percent(min(1.0, books.leaked / books.reduction))
         kept = f"{percent(max(0.0, books.honest_share))} of the {books.what}"
-        return f"{part} of that is not knowledge: it comes from {from_what}; without them the model would remove {kept}."
+        return (
+            f"{part} of that is not knowledge: it comes from columns that give the answer away{names};"
+            f" without them the model removes {kept}."
+        )
+    if books.leaked_se > 0 and not books.is_noise:
+        return f"Without the columns under suspicion of a leak{names} the model does as well, within noise: drop them and lose nothing."
     if suspicion := _suspicion(view):
         return f"That figure is not to be trusted yet: {suspicion[0].lower()}{suspicion[1:]}"
-    told = [a for a in (view.ledger.adjustments if view.ledger else ()) if a.kind == "memorised" and a.amount > 0]
+    told = [a for a in (view.ledger.adjustments if view.ledger else ()) if a.kind == "memorised" and a.amount > NOISE_SE * (a.se or 0.0)]
     gap = f"; on its training rows it does {quantity(told[0].amount, books.unit)} better, which is memory and not knowledge" if told else ""
-    if not any(code.startswith("SPL") for code in view.report.checked):
-        return f"Whether a leak helped was not checked, so take the figure as an upper bound{gap}."
     looked = sum(code.startswith("SPL") for code in view.report.checked)
+    if not looked:
+        return f"Whether a leak helped was not checked, so take the figure as an upper bound{gap}."
     return f"No leak was found by the {looked} rule{'s' if looked > 1 else ''} about leaks that could look{gap}."
 
 

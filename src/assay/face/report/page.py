@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.face.report import pictures
 from assay.face.report.steps import leading
-from assay.face.view import RunView, p_text, percent, price_text, quantity, significant, verdict
+from assay.face.view import RunView, leaking_columns, p_text, percent, price_text, quantity, significant, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -37,7 +37,7 @@ def render(view: RunView) -> str:
         pages=pages,
         pictures=pictures.of_view(view),
         sources=sources,
-        leaking=pictures.leaking_columns(view),
+        leaking=leaking_columns(view),
         learners=learner_sides(view),
         confusions=most_confused(view),
         columns=[(c, pictures.of_column(c, i)) for i, c in enumerate(shown)],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from assay.face.report import charts
 from assay.face.report.drawing import figure, svg_of
 from assay.face.report.steps import steps_of
-from assay.face.view import RunView, quantity
+from assay.face.view import RunView, leaking_columns, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,12 +38,6 @@ def of_column(column: ColumnEvidence, place: int) -> Markup:
     if not column.histogram_counts and not column.top:
         return Markup("")
     return Markup(svg_of(charts.histogram(column), f"column-{place}", ""))  # noqa: S704 the picture holds no text
-
-
-def leaking_columns(view: RunView) -> frozenset[str]:
-    """The columns that a finding about leaks names."""
-    leaks = [f for f in view.report.findings if f.code.startswith("SPL")]
-    return frozenset(str(c) for f in leaks for c in (f.at.get("column"), *f.at.get("columns", ())) if c)
 
 
 Wanted = tuple[str, str, str, "Callable[[int], Chart]"]
