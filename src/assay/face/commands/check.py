@@ -20,6 +20,7 @@ assay check train.csv --target churned --against test.csv --entity customer --ti
 assay check data.parquet --target y --format json | jq '.findings[].name'
 assay check adult.csv --target income --select SPL --fail-on error
 """
+SHOWN_NOTES = 8
 FAIL_ON = ("error", "warning", "note", "never")
 
 
@@ -97,7 +98,9 @@ def opening_line(table: Table) -> str:
     """What was read, in one line, and below it what was inferred on reading."""
     target = f"; target {table.roles.target!r}" if table.roles.target else "; no target named (--target)"
     head = f"{table.source}: {table.rows:,} rows, {len(table.columns):,} columns{target}"
-    return "\n".join([head, *(f"  {note}" for note in table.notes)])
+    more = len(table.notes) - SHOWN_NOTES
+    rest = [f"  and {more:,} more such notes"] if more > 0 else []
+    return "\n".join([head, *(f"  {note}" for note in table.notes[:SHOWN_NOTES]), *rest])
 
 
 def show(report: Report, form: str, file: str) -> None:
