@@ -109,6 +109,7 @@ def test_many_columns_are_pooled_and_nothing_is_lost():
         train=train,
         test=test,
         opening_prediction=np.array(target[:100].mean()),
+        seconds=0.5,
         association_order=("x50", "x7", "no such column"),
     )
     assert [b.name for b in side.bookings[:2]] == ["x50", "x7"]

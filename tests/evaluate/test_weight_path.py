@@ -27,7 +27,8 @@ def test_a_kink_is_closed_in_on():
 
     books = book_path([np.array([0.0]), np.array([1.0])], {"x": np.array([0])}, kinked, remainder_share=0.01)
     assert abs(books.remainder[0, 0]) <= 0.01 * 0.4
-    assert books.n_gradients > 2 + 3 + 6 + 12
+    assert books.worst_remainder[0] <= 0.01 * 0.4
+    assert books.n_gradients > 2 + 3 + 6
 
 
 def test_a_spent_allowance_is_told_in_the_remainder_not_hidden():
@@ -50,6 +51,6 @@ def test_several_sets_of_rows_and_segments_are_booked_apart():
 
 
 def test_parameters_that_no_group_owns_are_left_to_the_remainder():
-    books = book_path([np.array([0.0, 1.0]), np.array([1.0, 0.0])], {"y": np.array([1])}, cubic, most_gradients=10)
+    books = book_path([np.array([0.0, 1.0]), np.array([1.0, 0.0])], {"y": np.array([1])}, cubic, most_gradients=6)
     assert books.booked[0, 0] == pytest.approx([1.25])
     assert books.remainder[0, 0] == pytest.approx(-0.25)

@@ -12,7 +12,7 @@ from assay.core.ledger import Booking, Side
 from assay.core.seeds import seed_for
 from assay.evaluate.row_losses import RowLosses, row_losses
 from assay.evaluate.row_sample import most_astray, representative, unit_weights
-from assay.evaluate.weight_path import gauss_legendre
+from assay.evaluate.weight_path import SMALLEST_FALL_SHARE, gauss_legendre
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +137,8 @@ def book_learners(
         bookings, method = _stage_bookings(model, loss, part, practised)
     bookings += _recalibration(held_out, trained)
     reduction = held_out.reduction
-    tolerance = REMAINDER_SHARE * abs(reduction) + most_astray(held_out.opening - held_out.closing, len(part.rows.target)) + 1e-9
+    whole = max(abs(reduction), SMALLEST_FALL_SHARE * float(held_out.opening.mean()))
+    tolerance = REMAINDER_SHARE * whole + most_astray(held_out.opening - held_out.closing, len(part.rows.target)) + 1e-9
     return Side("learner", tuple(bookings), reduction - sum(b.held_out for b in bookings), method, tolerance)
 
 

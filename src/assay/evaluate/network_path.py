@@ -56,11 +56,11 @@ def network_bookings(
                 by_epoch_train=tuple(train.tolist()),
             )
         )
-    left = float(np.abs(books.remainder[0]).sum())
+    left = float(books.worst_remainder[0])
     method = (
         f"weight path over {len(points)} snapshots (epochs {snapshots.epochs[0]}-{snapshots.epochs[-1]}), "
         f"{books.n_gradients} gradients on {len(part.rows.target):,} held-out and {len(practised.rows.target):,} training rows; "
-        f"quadrature left {left:.2g}"
+        f"remainders of the pieces add up to {left:.2g}"
     )
     return bookings, method
 

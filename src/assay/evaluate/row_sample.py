@@ -76,3 +76,35 @@ def most_astray(value: NDArray[np.float64], n_rows: int) -> float:
     if n_rows >= len(value):
         return 0.0
     return float(np.ptp(value)) / n_rows
+
+
+def two_phase_se(values: NDArray[np.float64], known: NDArray[np.float64], known_all: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard errors of means over a sample that is representative for a quantity known for all rows.
+
+    What varies with the known quantity is as sure as all rows make it; only the rest is as sure as the sample:
+    se^2 = var(values - b * known) / n + b^2 var(known) / N, with b the slope of the values on the known quantity.
+
+    Args:
+        values: Shape (n rows, columns).
+        known: The quantity on these rows.
+        known_all: The quantity on all N rows.
+
+    Returns:
+        Shape (columns,); 0 for a single row.
+
+    Source: Cochran, Sampling Techniques, 3rd ed., section 12.6 (regression in double sampling).
+
+    Example:
+        >>> known_all = np.arange(100.0)
+        >>> known = known_all[::10]
+        >>> bool(two_phase_se(known[:, None], known, known_all)[0] == known_all.std(ddof=1) / 10)
+        True
+    """
+    n_rows = len(values)
+    if n_rows < 2:
+        return np.zeros(values.shape[1])
+    centred, spread = values - values.mean(axis=0), known - known.mean()
+    total = float(spread @ spread)
+    slope = spread @ centred / total if total > 0 else np.zeros(values.shape[1])
+    rest = np.square(centred - spread[:, None] * slope).sum(axis=0) / (n_rows - 1) / n_rows
+    return np.asarray(np.sqrt(rest + np.square(slope) * float(np.var(known_all, ddof=1)) / len(known_all)))

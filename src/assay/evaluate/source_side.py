@@ -13,7 +13,7 @@ from assay.core.ledger import Booking, Side
 from assay.core.seeds import seed_for
 from assay.evaluate.background import choose_background
 from assay.evaluate.coalition import Coalitions, Player, Predict, players_of
-from assay.evaluate.row_sample import mean_and_se, most_astray, representative, unit_weights
+from assay.evaluate.row_sample import most_astray, representative, two_phase_se, unit_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,9 +49,9 @@ class Plan:
 
 
 def plan_for(n_held_out: int, n_train: int, n_players: int, seconds: float, seconds_a_prediction: float) -> Plan:
-    """The usual plan, halved until it is at most two million predictions and fits the time: first orders, then rows, then background.
+    """The usual plan, halved until it is at most two million predictions and fits the time.
 
-    Without a want of time the plan depends on the data alone, so that a machine that is fast enough, whatever its speed, gives the same books.
+    First orders are halved, then rows, then the background. Without a want of time the plan depends on the data alone, so that a machine that is fast enough, whatever its speed, gives the same books.
 
     Example:
         >>> plan_for(5000, 20000, 10, seconds=10, seconds_a_prediction=1e-6)
@@ -122,7 +122,8 @@ def source_side(
     gained = weight * (game.empty - game.full)
     rows = representative(gained, plan.rows, seed_for(seed, "ledger rows"))
     share = weight[rows, None] * contributions(game, len(players), rows, plan.orders, seed_for(seed, "ledger orders"))
-    bookings = [Booking(player.name, *mean_and_se(share[:, place])) for place, player in enumerate(players)]
+    errors = two_phase_se(share, gained[rows], gained)
+    bookings = [Booking(player.name, float(share[:, i].mean()), float(errors[i])) for i, player in enumerate(players)]
     reduction = float((opening - weight * game.full).mean())
     average_costs = float((opening - weight * game.empty).mean())
     tolerance = most_astray(gained, plan.rows) + abs(average_costs) + 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 # From a point: the losses on several sets of rows, shape (sets,), and their gradients, shape (sets, parameters).
 LossAndGradient = Callable[["NDArray[np.float64]"], tuple["NDArray[np.float64]", "NDArray[np.float64]"]]
 
-NODES = (3, 6, 12)
-MOST_HALVINGS = 6
+N_NODES = 3
+SMALLEST_FALL_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class PathBooks:
         losses: Loss at each point of the path, shape (sets, points).
         remainder: Fall of the loss less what was booked, shape (sets, segments).
         n_gradients: How many gradients were taken.
+        worst_remainder: Sum of the absolute remainders of all pieces that the path was cut into, by set.
     """
 
     groups: tuple[str, ...]
@@ -36,6 +38,7 @@ class PathBooks:
     losses: NDArray[np.float64]
     remainder: NDArray[np.float64]
     n_gradients: int
+    worst_remainder: NDArray[np.float64]
 
 
 @cache
@@ -56,21 +59,22 @@ def book_path(
     measure: LossAndGradient,
     *,
     remainder_share: float = 0.01,
-    most_gradients: int = 2_000,
+    most_gradients: int = 400,
 ) -> PathBooks:
     """Book the fall of the loss between successive weights to groups of parameters.
 
     Between points p0 and p1 group g is booked minus the sum over its parameters i of
     (p1_i - p0_i) * integral over s in [0, 1] of dL/dp_i(p0 + s (p1 - p0)). By the fundamental theorem of calculus the groups
-    sum to L(p0) - L(p1). Quadrature starts with 3 nodes a segment; where its remainder is too large it takes 6, then 12, then
-    halves the segment, so a kink of a ReLU is closed in on.
+    sum to L(p0) - L(p1). Each segment starts as one piece with 3 Gauss-Legendre nodes; then the piece with the largest remainder
+    is halved, again and again, so that kinks of a ReLU are closed in on.
 
     Args:
         points: The weights in the order in which training passed them, each flat.
         groups: Name -> positions of its parameters; together they should cover all that moved.
         measure: Losses and gradients at a point, on one or several sets of rows.
-        remainder_share: The remainders of all segments together stay below this share of the whole fall (of each set).
-        most_gradients: When so many gradients have been taken, no further nodes are added.
+        remainder_share: Pieces are halved until their absolute remainders add up to no more than this share of the whole fall
+            (of each set), or of 1 % of the loss where the fall is less than that.
+        most_gradients: When so many gradients have been taken, no piece is halved any more.
 
     Source: definition in the design ("by learner"); the path integral as in Lan et al. 2019, "LCA: Loss Change Allocation".
 
@@ -81,55 +85,66 @@ def book_path(
         >>> [round(float(v), 6) for v in books.booked[0, 0]], round(float(books.remainder[0, 0]), 6)
         ([3.0, 1.0], 0.0)
     """
-    ends = [measure(point) for point in points]
-    losses = np.stack([loss for loss, _ in ends], axis=1)
-    n_segments = len(points) - 1
-    whole = np.maximum(np.abs(losses[:, 0] - losses[:, -1]), 1e-12)
-    names, members = tuple(groups), list(groups.values())
-    booked = np.zeros((len(losses), n_segments, len(names)))
-    counter = _Counter(measure, len(ends), most_gradients)
-    for segment in range(n_segments):
-        allowed = remainder_share * whole / n_segments
-        fall = losses[:, segment] - losses[:, segment + 1]
-        along = _integrate(counter, (points[segment], points[segment + 1]), fall, allowed, MOST_HALVINGS)
-        booked[:, segment] = np.stack([along[:, member].sum(axis=1) for member in members], axis=1)
+    losses = np.stack([measure(point)[0] for point in points], axis=1)
+    # A share of next to nothing would be chased for ever: a fall below 1 % of the loss counts as 1 % of it.
+    whole = np.maximum(np.abs(losses[:, 0] - losses[:, -1]), SMALLEST_FALL_SHARE * np.abs(losses[:, 0]) + 1e-12)
+    path = _Path(points, tuple(groups.values()), measure)
+    # The heap holds the pieces, the one with the largest remainder first; the second entry settles ties in order of birth.
+    pieces = [(-float(np.max(np.abs(p.remainder) / whole)), i, p) for i, p in enumerate(path.first_pieces(losses))]
+    heapq.heapify(pieces)
+    born = len(pieces)
+    left = sum((np.abs(piece.remainder) for _, _, piece in pieces), np.zeros(len(losses)))
+    while np.any(left > remainder_share * whole) and len(points) + path.taken + 2 * N_NODES <= most_gradients:
+        _, _, worst = heapq.heappop(pieces)
+        left = left - np.abs(worst.remainder)
+        for piece in path.halves(worst):
+            left = left + np.abs(piece.remainder)
+            heapq.heappush(pieces, (-float(np.max(np.abs(piece.remainder) / whole)), born, piece))
+            born += 1
+    booked = np.zeros((len(losses), len(points) - 1, len(groups)))
+    for _, _, piece in pieces:
+        booked[:, piece.segment] += piece.booked
     falls = losses[:, :-1] - losses[:, 1:]
-    return PathBooks(names, booked, losses, falls - booked.sum(axis=2), counter.taken)
+    return PathBooks(tuple(groups), booked, losses, falls - booked.sum(axis=2), len(points) + path.taken, left)
 
 
-class _Counter:
-    def __init__(self, measure: LossAndGradient, taken: int, most: int) -> None:
-        self._measure, self.taken, self._most = measure, taken, most
+@dataclass(frozen=True)
+class _Piece:
+    """A part of one segment, from s = low to s = high, with the losses at its ends and its middle."""
 
-    def __call__(self, point: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        self.taken += 1
-        return self._measure(point)
+    segment: int
+    low: float
+    high: float
+    losses: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    booked: NDArray[np.float64]
+    remainder: NDArray[np.float64]
 
-    @property
-    def is_spent(self) -> bool:
-        return self.taken >= self._most
 
+class _Path:
+    def __init__(self, points: Sequence[NDArray[np.float64]], members: tuple[NDArray[np.intp], ...], measure: LossAndGradient) -> None:
+        self._points, self._members, self._measure = points, members, measure
+        self.taken = 0
 
-def _integrate(
-    measure: _Counter,
-    ends: tuple[NDArray[np.float64], NDArray[np.float64]],
-    fall: NDArray[np.float64],
-    allowed: NDArray[np.float64],
-    halvings: int,
-) -> NDArray[np.float64]:
-    """What each parameter is booked on the way from start to end, shape (sets, parameters)."""
-    start, end = ends
-    step = end - start
-    along = np.zeros((len(fall), len(start)))
-    for n_nodes in NODES:
-        mean_gradient = sum(weight * measure(start + node * step)[1] for node, weight in gauss_legendre(n_nodes))
-        along = -mean_gradient * step
-        if np.all(np.abs(fall - along.sum(axis=1)) <= allowed) or measure.is_spent:
-            return along
-    if halvings == 0:
-        return along
-    middle = start + 0.5 * step
-    loss_start, loss_middle = measure(start)[0], measure(middle)[0]
-    first = _integrate(measure, (start, middle), loss_start - loss_middle, 0.5 * allowed, halvings - 1)
-    second = _integrate(measure, (middle, end), loss_middle - (loss_start - fall), 0.5 * allowed, halvings - 1)
-    return first + second
+    def first_pieces(self, losses: NDArray[np.float64]) -> list[_Piece]:
+        """One piece a segment, from the losses at the points."""
+        return [self._piece(i, 0.0, 1.0, (losses[:, i], losses[:, i + 1])) for i in range(len(self._points) - 1)]
+
+    def halves(self, piece: _Piece) -> tuple[_Piece, _Piece]:
+        """The piece cut in its middle, where the loss is known: the second of three nodes lies there."""
+        start, middle, end = piece.losses
+        cut = 0.5 * (piece.low + piece.high)
+        first = self._piece(piece.segment, piece.low, cut, (start, middle))
+        return first, self._piece(piece.segment, cut, piece.high, (middle, end))
+
+    def _piece(self, segment: int, low: float, high: float, ends: tuple[NDArray[np.float64], NDArray[np.float64]]) -> _Piece:
+        start, step = self._points[segment], self._points[segment + 1] - self._points[segment]
+        booked = np.zeros((len(ends[0]), len(self._members)))
+        middle = ends[0]
+        for place, (node, weight) in enumerate(gauss_legendre(N_NODES)):
+            losses, gradients = self._measure(start + (low + node * (high - low)) * step)
+            self.taken += 1
+            if place == N_NODES // 2:
+                middle = losses
+            along = -weight * (high - low) * gradients * step
+            booked += np.stack([along[:, member].sum(axis=1) for member in self._members], axis=1)
+        return _Piece(segment, low, high, (ends[0], middle, ends[1]), booked, ends[0] - ends[1] - booked.sum(axis=1))
