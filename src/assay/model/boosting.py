@@ -28,13 +28,18 @@ class Boosting(Model):
     def __init__(self) -> None:
         self.loss_name = "log"
         self.classes = 0
+        self.start: NDArray[np.float64] = np.zeros(())
+        self.seen = np.zeros(0, dtype=np.intp)
         self.columns: TreeInput | None = None
         self.trees: Trees | None = None
 
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
         self.loss_name, self.classes = loss.name, classes
-        self.columns, self.trees, honest = fit_trees(train, valid, loss, classes, seed)
-        self.valid_prediction = None if honest is None else self._elicit(honest)
+        targets, weights = train.followed_by_targets(valid)
+        self.start = loss.best_constant(targets, weights, classes=classes)
+        fitted = fit_trees(train, valid, loss, classes, seed)
+        self.columns, self.trees, self.seen = fitted.columns, fitted.trees, fitted.seen
+        self.valid_prediction = None if fitted.valid_scores is None else self._elicit(fitted.valid_scores)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         columns, trees = self._fitted
@@ -48,13 +53,19 @@ class Boosting(Model):
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         columns, trees = self._fitted
         data, arrays = columns.state()
-        return {**data, "loss": self.loss_name, "classes": self.classes}, {**arrays, **trees.state()}
+        return {**data, "loss": self.loss_name, "classes": self.classes}, {
+            **arrays,
+            **trees.state(),
+            "start": self.start,
+            "seen": self.seen,
+        }
 
     @classmethod
     def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         model = cls()
         model.loss_name, model.classes = data["loss"], int(data["classes"])
         model.columns, model.trees = TreeInput.from_state(data, arrays), Trees.from_state(arrays)
+        model.start, model.seen = np.asarray(arrays["start"]), np.asarray(arrays["seen"])
         return model
 
     def describe(self) -> str:
@@ -71,10 +82,19 @@ class Boosting(Model):
     def _elicit(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.loss_name != "log":
             return scores[:, 0].copy()
-        if scores.shape[1] == 1:
+        if len(self.seen) == 1:
+            shares = np.ones((len(scores), 1))
+        elif scores.shape[1] == 1:
             from scipy.special import expit
 
             chance = expit(scores[:, 0])
-            return np.column_stack([1.0 - chance, chance])
-        grown = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(grown / grown.sum(axis=1, keepdims=True), dtype=np.float64)
+            shares = np.column_stack([1.0 - chance, chance])
+        else:
+            shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+            shares /= shares.sum(axis=1, keepdims=True)
+        if len(self.seen) == self.classes:
+            return shares
+        # A class that the training rows never showed keeps the share that the best constant gives it.
+        full = np.repeat(self.start[None], len(scores), axis=0)
+        full[:, self.seen] = shares * self.start[self.seen].sum()
+        return full

@@ -26,8 +26,7 @@ class Constant(Model):
         self.value: NDArray[np.float64] = np.zeros(())
 
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
-        rows = _targets_only(train, valid)
-        self.value = loss.best_constant(*rows, classes=classes)
+        self.value = loss.best_constant(*train.followed_by_targets(valid), classes=classes)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         return np.repeat(self.value[None], data.rows, axis=0)
@@ -48,10 +47,3 @@ class Constant(Model):
         if self.value.ndim == 0:
             return f"always {float(self.value):.6g}"
         return f"always the class shares of training, the largest {self.value.max():.3f}"
-
-
-def _targets_only(train: Rows, valid: Rows) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-    target = np.concatenate([train.target, valid.target])
-    if train.weight is None and valid.weight is None:
-        return target, None
-    return target, np.concatenate([np.ones(r.size) if r.weight is None else r.weight for r in (train, valid)])

@@ -23,11 +23,13 @@ class Rows:
         data: The features.
         target: Class numbers (int64) for classification, float64 values for regression.
         weight: Weight of each row in the loss, or None.
+        class_names: What the class numbers stand for; for people only.
     """
 
     data: Encoded
     target: NDArray[Any]
     weight: NDArray[np.float64] | None = None
+    class_names: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -36,22 +38,26 @@ class Rows:
 
     def take(self, rows: NDArray[np.intp]) -> Rows:
         """These rows (positions), in this order."""
-        return Rows(self.data.take(rows), self.target[rows], None if self.weight is None else self.weight[rows])
+        return Rows(self.data.take(rows), *self.take_targets(rows), self.class_names)
 
     def take_targets(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         """Targets and weights of these rows."""
         return self.target[rows], None if self.weight is None else self.weight[rows]
 
-    def followed_by(self, other: Rows) -> Rows:
-        """These rows and then the other's; a side without weights counts each row once."""
+    def followed_by_targets(self, other: Rows) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """Targets and weights of these rows and then the other's; a side without weights counts each row once."""
         import numpy as np
 
+        target = np.concatenate([self.target, other.target])
+        if self.weight is None and other.weight is None:
+            return target, None
+        return target, np.concatenate([np.ones(r.size) if r.weight is None else r.weight for r in (self, other)])
+
+    def followed_by(self, other: Rows) -> Rows:
+        """These rows and then the other's."""
         if other.size == 0:
             return self
-        weight = None
-        if self.weight is not None or other.weight is not None:
-            weight = np.concatenate([np.ones(r.size) if r.weight is None else r.weight for r in (self, other)])
-        return Rows(self.data.followed_by(other.data), np.concatenate([self.target, other.target]), weight)
+        return Rows(self.data.followed_by(other.data), *self.followed_by_targets(other), self.class_names)
 
 
 class Model(ABC):

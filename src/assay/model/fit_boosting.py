@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,37 +19,72 @@ if TYPE_CHECKING:
     from assay.objective.loss import Loss
 
 MAX_ROUNDS = 1000
+UNSTOPPED_ROUNDS = 100
 PATIENCE = 20
 LEARNING_RATE = 0.1
 # Trees of wide tables look at a random share of the columns: as good, and many times as fast.
 WIDE_COLUMNS = 60
+THREADED_CELLS = 100_000
 MAX_REFIT_ROWS = 20_000
 SKLEARN_LOSS = {"log": "log_loss", "squared": "squared_error", "absolute": "absolute_error"}
 
 
-def fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int) -> tuple[TreeInput, Trees, NDArray[np.float64] | None]:
-    """Trees whose number the validation rows chose; small tables are then fitted again on all rows.
+@dataclass(frozen=True)
+class Boosted:
+    """What boosting learned.
 
-    Returns:
-        The matrix they read, the trees, and if they were fitted again the scores (rows, outputs) of the validation rows before.
+    Attributes:
+        columns: The matrix that the trees read.
+        trees: The trees.
+        seen: Class numbers of the trees' outputs, where they occur in the training rows; empty for regression.
+        valid_scores: Scores of the validation rows by the trees that had not learned from them; None where `trees` had not.
     """
+
+    columns: TreeInput
+    trees: Trees
+    seen: NDArray[np.intp]
+    valid_scores: NDArray[np.float64] | None = None
+
+
+def fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int) -> Boosted:
+    """Trees whose number the validation rows chose; small tables are then fitted again on all rows."""
+    seen = np.unique(train.target).astype(np.intp) if classes else np.zeros(0, dtype=np.intp)
+    with _threads_for(train):
+        if len(seen) == 1:
+            return Boosted(TreeInput.fit(train, classes), Trees.none(1), seen)
+        # scikit-learn cannot score a class that the trees have no output for; such rows do not help to stop.
+        known = np.isin(valid.target, seen) if classes else np.ones(valid.size, dtype=bool)
+        return _fit_trees(train, valid.take(np.flatnonzero(known)), loss, classes, seed, seen, is_refitted=bool(known.all()))
+
+
+def _fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int, seen: NDArray[np.intp], *, is_refitted: bool) -> Boosted:
     columns = TreeInput.fit(train, classes)
     matrix = columns.matrix(train.data)
+    booster = _booster(columns, loss, seed, UNSTOPPED_ROUNDS if valid.size == 0 else MAX_ROUNDS, matrix.shape)
     if valid.size == 0:
-        booster = _booster(columns, loss, seed, 100, matrix.shape)
-        return columns, Trees.of(booster.fit(matrix, train.target, sample_weight=train.weight), 100), None
+        return Boosted(columns, Trees.of(booster.fit(matrix, train.target, sample_weight=train.weight), UNSTOPPED_ROUNDS), seen)
     check = columns.matrix(valid.data)
-    booster = _booster(columns, loss, seed, MAX_ROUNDS, matrix.shape)
     booster.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=1e-7)
     booster.fit(matrix, train.target, sample_weight=train.weight, X_val=check, y_val=valid.target, sample_weight_val=valid.weight)
     rounds = int(np.argmax(booster.validation_score_))
-    if rounds == 0 or train.size + valid.size > MAX_REFIT_ROWS:
-        return columns, Trees.of(booster, rounds), None
-    honest = Trees.of(booster, rounds).scores(check)
+    stopped = Trees.of(booster, rounds)
+    if rounds == 0 or not is_refitted or train.size + valid.size > MAX_REFIT_ROWS:
+        return Boosted(columns, stopped, seen)
     both = train.followed_by(valid)
-    columns = TreeInput.fit(both, classes)
-    booster = _booster(columns, loss, seed, rounds, matrix.shape)
-    return columns, Trees.of(booster.fit(columns.matrix(both.data), both.target, sample_weight=both.weight), rounds), honest
+    more = TreeInput.fit(both, classes)
+    booster = _booster(more, loss, seed, rounds, matrix.shape)
+    booster.fit(more.matrix(both.data), both.target, sample_weight=both.weight)
+    return Boosted(more, Trees.of(booster, rounds), seen, stopped.scores(check))
+
+
+def _threads_for(train: Rows) -> AbstractContextManager[object]:
+    """One thread for small tables, where waking several costs more than they save."""
+    if train.size * (train.data.numbers.shape[1] + train.data.codes.shape[1]) >= THREADED_CELLS:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1)
+    return limits
 
 
 def _booster(columns: TreeInput, loss: Loss, seed: int, rounds: int, shape: tuple[int, ...]) -> Any:

@@ -82,7 +82,7 @@ def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start:
     seen = np.unique(rows.target)
     outputs = 1 if classes == 2 else classes
     if len(seen) < 2:
-        return _only_class(int(seen[0]), matrix.shape[1], outputs)
+        return _only_class(int(seen[0]), matrix.shape[1], outputs, rows.size)
     n_fitted = matrix.shape[1] * (1 if len(seen) == 2 else len(seen))
     is_newton = n_fitted <= MAX_NEWTON_COEFFICIENTS and isinstance(matrix, np.ndarray)
     solver = LogisticRegression(
@@ -97,16 +97,16 @@ def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", ConvergenceWarning)
         solver.fit(matrix, rows.target, sample_weight=rows.weight)
-    return _spread(solver.coef_.T, solver.intercept_, seen, outputs, converged=not heard)
+    return _spread(solver.coef_.T, solver.intercept_, seen, outputs, rows=rows.size, converged=not heard)
 
 
 def _spread(
-    coefficients: NDArray[np.float64], intercept: NDArray[np.float64], seen: NDArray[Any], outputs: int, *, converged: bool
+    coefficients: NDArray[np.float64], intercept: NDArray[np.float64], seen: NDArray[Any], outputs: int, *, rows: int, converged: bool
 ) -> Fitted:
-    """Coefficients for all classes from those of the classes that were seen; an unseen class gets a very low score."""
+    """Coefficients for all classes from those of the classes that were seen; an unseen one keeps the score of half a row."""
     if coefficients.shape[1] == outputs:
         return Fitted(np.ascontiguousarray(coefficients), np.asarray(intercept, dtype=np.float64), converged)
-    full, base = np.zeros((coefficients.shape[0], outputs)), np.full(outputs, -20.0)
+    full, base = np.zeros((coefficients.shape[0], outputs)), np.full(outputs, np.log(0.5 / rows))
     if coefficients.shape[1] == 1:
         full[:, seen] = np.column_stack([-coefficients[:, 0] / 2, coefficients[:, 0] / 2])
         base[seen] = np.array([-intercept[0] / 2, intercept[0] / 2])
@@ -115,10 +115,10 @@ def _spread(
     return Fitted(full, base, converged)
 
 
-def _only_class(seen: int, n_columns: int, outputs: int) -> Fitted:
-    base = np.full(outputs, -20.0)
+def _only_class(seen: int, n_columns: int, outputs: int, rows: int) -> Fitted:
+    base = np.full(outputs, np.log(0.5 / rows))
     if outputs == 1:
-        base[0] = 20.0 if seen == 1 else -20.0
+        base[0] = -base[0] if seen == 1 else base[0]
     else:
         base[seen] = 0.0
     return Fitted(np.zeros((n_columns, outputs)), base)

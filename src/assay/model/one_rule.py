@@ -33,6 +33,7 @@ class OneRule(Model):
         self.partition = Partition("nothing", "", 0)
         self.values: NDArray[np.float64] = np.zeros((1,))
         self.labels: tuple[str, ...] = ()
+        self.class_names: tuple[str, ...] = ()
 
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
         both = train.followed_by(valid)
@@ -46,7 +47,7 @@ class OneRule(Model):
                 best, best_loss = partition, now
         self.partition = best
         self.values = fit_values(both, best.cells(both.data), best.n_cells, loss, self.start)
-        self.labels = best.labels(both.data)
+        self.labels, self.class_names = best.labels(both.data), both.class_names
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         return self.values[self.partition.cells(data)]
@@ -56,24 +57,34 @@ class OneRule(Model):
         yield self.partition.column or "no rule", self.predict(data)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        return {**self.partition.state(), "labels": list(self.labels)}, {"start": self.start, "values": self.values}
+        return {**self.partition.state(), "labels": list(self.labels), "class_names": list(self.class_names)}, {
+            "start": self.start,
+            "values": self.values,
+        }
 
     @classmethod
     def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         model = cls()
         model.partition = Partition.from_state(data)
         model.start, model.values, model.labels = np.asarray(arrays["start"]), np.asarray(arrays["values"]), tuple(data["labels"])
+        model.class_names = tuple(data["class_names"])
         return model
 
     def describe(self) -> str:
-        """The rule in words: each cell with its value, or with the number and the chance of its likeliest class."""
+        """The rule in words: each cell with its value, or with its likeliest class and that one's chance."""
         if self.partition.kind == "nothing":
             return "no column tells more than the constant"
         shown = []
         for label, value in list(zip(self.labels, self.values, strict=True))[:6]:
             if not label:
                 continue
-            told = f"{float(value):.4g}" if value.ndim == 0 else f"class {int(value.argmax())} ({value.max():.2f})"
-            shown.append(f"{label}: {told}")
+            shown.append(f"{label} -> {self._told(value)}")
         text = f"{self.partition.column} {'; '.join(shown)}"
         return text if len(text) <= 120 else text[:117] + "..."
+
+    def _told(self, value: NDArray[np.float64]) -> str:
+        if value.ndim == 0:
+            return f"{float(value):.4g}"
+        likeliest = int(value.argmax())
+        name = self.class_names[likeliest] if self.class_names else f"class {likeliest}"
+        return f"{name} ({value[likeliest]:.2f})"

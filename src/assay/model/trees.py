@@ -14,6 +14,9 @@ from assay.core.errors import RunError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Fewer rows are walked sooner by one thread than several threads are woken.
+THREADED_ROWS = 5_000
+
 
 @dataclass(frozen=True)
 class Trees:
@@ -71,7 +74,7 @@ class Trees:
         outputs = len(self.baseline)
         scores = np.repeat(self.baseline[None], len(matrix), axis=0)
         yield scores
-        threads = _threads()
+        threads = _threads() if len(matrix) >= THREADED_ROWS else 1
         for start in range(0, len(self._walkers), outputs):
             for output in range(outputs):
                 scores[:, output] += self._walkers[start + output].predict(matrix, self.known_sets, self.feature_to_set, threads)
@@ -90,6 +93,12 @@ class Trees:
     def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The trees that `state` described."""
         return cls(**{name: np.asarray(arrays[name]) for name in cls.__dataclass_fields__})
+
+    @classmethod
+    def none(cls, outputs: int) -> Self:
+        """No tree: a score of 0 for each output."""
+        no_sets, starts = np.zeros((0, 8), dtype=np.uint32), np.zeros(1, dtype=np.int64)
+        return cls(np.zeros(0, dtype=_node_type()), starts, no_sets, starts, no_sets, np.zeros(0, dtype=np.uint32), np.zeros(outputs))
 
     @classmethod
     def of(cls, booster: Any, rounds: int) -> Self:
