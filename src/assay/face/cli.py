@@ -75,7 +75,7 @@ def _unusable(text: str) -> int:
 
 def _of_the_system(problem: OSError) -> str:
     what = problem.strerror or str(problem)
-    where = f" {problem.filename}" if problem.filename else ""
+    where = f"use {problem.filename}" if problem.filename else "write the output"
     cure = {
         errno.ENOSPC: "free some space, or write elsewhere with --out",
         errno.EDQUOT: "free some space, or write elsewhere with --out",
@@ -84,7 +84,7 @@ def _of_the_system(problem: OSError) -> str:
         errno.EROFS: "the file system is read-only; write elsewhere with --out",
         errno.EMFILE: "too many files are open; raise the limit with ulimit -n",
     }.get(problem.errno or 0, "check the path and try again")
-    return f"cannot use{where}: {what}; {cure}"
+    return f"cannot {where}: {what}; {cure}"
 
 
 def _interrupted(words: list[str]) -> int:
