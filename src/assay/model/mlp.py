@@ -39,7 +39,7 @@ class Shape:
     """
 
     hidden: tuple[int, ...] = (128, 64)
-    dropout: float = 0.3
+    dropout: float = 0.2
     bins: int = 64
     scaled: bool = True
 
@@ -151,7 +151,7 @@ class Mlp(Model):
         network, stream = self.network, torch.Generator().manual_seed(seed_for(seed, "mlp steps"))
         network.noise = stream
         inputs, target, weight = self.inputs(train.data), self.targets(train.target), self.weights(train.weight)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-2)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
         best, best_loss, waited = self.flat(), self._valid_loss(valid), 0
         while waited < 5:
             network.train()

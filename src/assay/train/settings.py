@@ -21,8 +21,8 @@ class Settings:
         restore: Put the best epoch's weights back at the end.
     """
 
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
     batch_rows: int | None = None
     epochs: int | None = None
     patience: int | None = None
