@@ -74,8 +74,9 @@ def findings_html(findings: Iterable[Finding]) -> str:
 
 def ledger_html(ledger: Ledger, leaking: Iterable[str] = ()) -> str:
     """The ledger as its waterfall and a table of the adjustments, from the same specification as the report's."""
-    from assay.face.report.charts import WIDE, waterfall
+    from assay.face.report.charts import waterfall
     from assay.face.report.drawing import svg_of
+    from assay.face.report.look import WIDE
     from assay.face.report.steps import steps_of
 
     chart = waterfall(steps_of(ledger, frozenset(leaking)), ledger.unit, WIDE)

@@ -1,32 +1,21 @@
-"""The report's charts as Vega-Lite specifications made with Altair: one function a chart, one specification for every face.
-
-Colours are of Okabe and Ito's palette, told apart by the colour-blind; the report's style sheet recolours exactly these in the dark.
-"""
+"""The report's charts as Vega-Lite specifications made with Altair: one function a chart, one specification for every face."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
+from assay.face.report.look import AMBER, BLUE, FAINT, GREEN, GREY, INK, SERIES, SKY, VERMILION, WIDE, labels, legend, over, stack, ticks
 from assay.face.view import quantity, significant
 
 if TYPE_CHECKING:
-    import altair as alt
-
     from assay.core.eval_evidence import Calibration, Rung, Slice
     from assay.core.ledger import Side
     from assay.core.table_evidence import ColumnEvidence
     from assay.core.trace_evidence import TraceEvidence
+    from assay.face.report.look import Chart
     from assay.face.report.steps import Step
-
-    Chart: TypeAlias = alt.LayerChart
-
-INK, FAINT, GRID = "#333333", "#8a8a8a", "#dddddd"
-BLUE, VERMILION, AMBER, GREEN, GREY, SKY, PINK = "#0072b2", "#d55e00", "#e69f00", "#009e73", "#777777", "#56b4e9", "#cc79a7"
-SERIES = (BLUE, AMBER, GREEN, PINK, SKY, VERMILION, GREY)
-WIDE, NARROW = 720, 350
-FONT = "Arial, Helvetica, sans-serif"
 
 
 def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
@@ -60,18 +49,18 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
     used = [k for k in kinds if any(r["kind"] == k for r in rows)]
     scale = alt.Scale(domain=[low, high + room], nice=False, zero=False)
     title = f"loss, {unit}" + ("" if low == 0 else " (axis cut: it does not start at 0)")
-    base = _over(rows).encode(
-        y=alt.Y("place:O", title=None, axis=_labels(width, [s.label for s in steps])),
+    base = over(rows).encode(
+        y=alt.Y("place:O", title=None, axis=labels(width, [s.label for s in steps])),
     )
     bars = base.mark_bar(clip=True, height={"band": 0.72}).encode(
-        x=alt.X("start:Q", scale=scale, title=title, axis=_ticks(width)),
+        x=alt.X("start:Q", scale=scale, title=title, axis=ticks(width)),
         x2="end:Q",
-        color=alt.Color("kind:N", scale=alt.Scale(domain=used, range=[kinds[k] for k in used]), legend=_legend(width)),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=used, range=[kinds[k] for k in used]), legend=legend(width)),
         description="told:N",
     )
     whiskers = base.transform_filter("isValid(datum.se_low)").mark_rule(color=INK, aria=False).encode(x="se_low:Q", x2="se_high:Q")
     texts = base.mark_text(align="left", dx=5, color=INK, aria=False).encode(x="right:Q", text="text:N")
-    return _stack([bars, whiskers, texts], width, 26 * len(rows) + 70)
+    return stack([bars, whiskers, texts], width, 26 * len(rows) + 70)
 
 
 def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, width: int = WIDE) -> Chart:
@@ -92,16 +81,16 @@ def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, w
     ]
     high = max([opening, *(r.held_out_loss + r.se for r in rungs)])
     scale = alt.Scale(domain=[0, high * (1.22 if width < 500 else 1.14)], nice=False)
-    base = _over(rows).encode(y=alt.Y("model:N", sort=[r.name for r in rungs], title=None, axis=_labels(width)))
+    base = over(rows).encode(y=alt.Y("model:N", sort=[r.name for r in rungs], title=None, axis=labels(width)))
     bars = base.mark_bar(height={"band": 0.62}).encode(
-        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=scale, axis=_ticks(width)),
+        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=scale, axis=ticks(width)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=["recommended", "other"], range=[BLUE, FAINT]), legend=None),
         description="told:N",
     )
     whiskers = base.mark_rule(color=INK, strokeWidth=2, aria=False).encode(x="low:Q", x2="high:Q")
     texts = base.mark_text(align="left", dx=6, color=INK, aria=False).encode(x="high:Q", text="text:N")
-    line = _over([{"opening": opening}]).mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="opening:Q")
-    return _stack([bars, whiskers, texts, line], width, 36 * len(rows) + 50)
+    line = over([{"opening": opening}]).mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="opening:Q")
+    return stack([bars, whiskers, texts, line], width, 36 * len(rows) + 50)
 
 
 def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
@@ -117,23 +106,23 @@ def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
     parts = [p for p in ("training", "validation") if any(r["part"] == p for r in rows)]
     many = max((int(str(r["epoch"])) for r in rows), default=1)
     lines = (
-        _over(rows)
+        over(rows)
         .mark_line(strokeWidth=2.2, point={"size": 22} if many <= 40 else False)
         .encode(
-            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, many)], nice=False), axis=_ticks(width, 1)),
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, many)], nice=False), axis=ticks(width, 1)),
             y=alt.Y("loss:Q", title=f"loss, {trace.unit}", scale=alt.Scale(zero=False)),
-            color=alt.Color("part:N", scale=alt.Scale(domain=parts, range=[AMBER, BLUE][: len(parts)]), legend=_legend(width)),
+            color=alt.Color("part:N", scale=alt.Scale(domain=parts, range=[AMBER, BLUE][: len(parts)]), legend=legend(width)),
         )
     )
     marks: list[Any] = [lines]
     if trace.best_epoch >= 0:
-        kept = _over([{"epoch": trace.best_epoch + 1, "text": "kept"}])
+        kept = over([{"epoch": trace.best_epoch + 1, "text": "kept"}])
         marks.append(kept.mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="epoch:Q"))
         marks.append(kept.mark_text(align="right", dx=-4, y="height", dy=-8, color=INK, aria=False).encode(x="epoch:Q", text="text:N"))
-    opening = _over([{"loss": trace.opening, "text": "opening balance"}])
+    opening = over([{"loss": trace.opening, "text": "opening balance"}])
     marks.append(opening.mark_rule(color=GREY, aria=False).encode(y="loss:Q"))
     marks.append(opening.mark_text(align="right", x="width", dx=-4, dy=10, color=INK, aria=False).encode(y="loss:Q", text="text:N"))
-    return _stack(marks, width, 260)
+    return stack(marks, width, 260)
 
 
 def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
@@ -152,17 +141,17 @@ def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
     last = max((int(str(r["epoch"])) for r in rows), default=1)
     ticks = [e for e in range(1, last + 1) if e == 1 or e % max(1, round(last / 8)) == 0]
     bars = (
-        _over(rows)
+        over(rows)
         .mark_bar()
         .encode(
             x=alt.X("epoch:O", title="epoch", axis=alt.Axis(labelAngle=0, values=ticks)),
             y=alt.Y("amount:Q", title=f"taken off, {unit}"),
-            color=alt.Color("layer:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=_legend(width)),
+            color=alt.Color("layer:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=legend(width)),
             order=alt.Order("place:Q"),
             description="told:N",
         )
     )
-    return _stack([bars], width, 240)
+    return stack([bars], width, 240)
 
 
 def reliability(calibration: Calibration, width: int = WIDE) -> Chart:
@@ -182,8 +171,8 @@ def reliability(calibration: Calibration, width: int = WIDE) -> Chart:
         for said, happened, n, low, high in calibration.bins
     ]
     unit = alt.Scale(domain=[0, 1], nice=False)
-    base = _over(rows).encode(x=alt.X("said:Q", title="probability said", scale=unit, axis=_ticks(min(width, 480))))
-    ideal = _over([{"said": 0, "happened": 0}, {"said": 1, "happened": 1}])
+    base = over(rows).encode(x=alt.X("said:Q", title="probability said", scale=unit, axis=ticks(min(width, 480))))
+    ideal = over([{"said": 0, "happened": 0}, {"said": 1, "happened": 1}])
     line = ideal.mark_line(color=GREY, strokeDash=[4, 3], aria=False).encode(x="said:Q", y="happened:Q")
     bands = base.mark_rule(strokeWidth=9, opacity=0.45, color=FAINT, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q")
     curve = base.mark_line(color=BLUE, strokeWidth=1.5, aria=False).encode(y="happened:Q")
@@ -192,13 +181,13 @@ def reliability(calibration: Calibration, width: int = WIDE) -> Chart:
     points = base.mark_point(filled=True, opacity=1).encode(
         y=alt.Y("happened:Q", title="share that happened", scale=unit),
         size=alt.Size("rows:Q", scale=alt.Scale(range=[30, 220]), legend=None),
-        color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=_legend(width)),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=legend(width)),
         shape=alt.Shape(
             "kind:N", scale=alt.Scale(domain=kinds, range=["circle" if c == BLUE else "diamond" for c in colours]), legend=None
         ),
         description="told:N",
     )
-    return _stack([line, bands, curve, points], min(width, 480), 340)
+    return stack([line, bands, curve, points], min(width, 480), 340)
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], width: int = WIDE) -> Chart:
@@ -212,7 +201,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], width: in
             told = f"{n} rows of class {true} were called {said}"
             cells.append({"true": true, "said": said, "n": n, "share": n / total, "told": told, "text": f"{n:,}"})
     order = list(classes)
-    base = _over(cells).encode(
+    base = over(cells).encode(
         x=alt.X("said:N", sort=order, title="predicted", axis=alt.Axis(labelAngle=0 if len(order) <= 4 else -40, labelLimit=90)),
         y=alt.Y("true:N", sort=order, title="true", axis=alt.Axis(labelLimit=110)),
     )
@@ -221,7 +210,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], width: in
     )
     texts = base.mark_text(color=INK, aria=False, fontSize=13 if len(order) <= 6 else 10).encode(text="text:N")
     side = max(170, min(440, 52 * len(order) + 90))
-    return _stack([tiles, texts], min(width, 140 + 90 * len(order)), side)
+    return stack([tiles, texts], min(width, 140 + 90 * len(order)), side)
 
 
 def residuals(pairs: Sequence[tuple[float, float]], target: str, width: int = WIDE) -> Chart:
@@ -232,16 +221,16 @@ def residuals(pairs: Sequence[tuple[float, float]], target: str, width: int = WI
     ends = [min(values), max(values)]
     scale = alt.Scale(domain=ends, nice=True, zero=False)
     points = (
-        _over([{"said": said, "true": true} for said, true in pairs])
+        over([{"said": said, "true": true} for said, true in pairs])
         .mark_circle(size=26, color=BLUE, opacity=0.5, aria=False)
         .encode(
-            x=alt.X("said:Q", title=f"predicted {target}", scale=scale, axis=_ticks(width)),
+            x=alt.X("said:Q", title=f"predicted {target}", scale=scale, axis=ticks(width)),
             y=alt.Y("true:Q", title=f"true {target}", scale=scale),
         )
     )
-    ideal = _over([{"said": v, "true": v} for v in ends])
+    ideal = over([{"said": v, "true": v} for v in ends])
     line = ideal.mark_line(color=INK, strokeDash=[4, 3], aria=False).encode(x="said:Q", y="true:Q")
-    return _stack([points, line], min(width, 520), 340)
+    return stack([points, line], min(width, 520), 340)
 
 
 def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
@@ -255,84 +244,40 @@ def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
     ]  # fmt: skip
     high = max((s.excess for s in worst), default=1.0)
     scale = alt.Scale(domain=[0, high * (1.32 if width < 500 else 1.16)], nice=False)
-    base = _over(rows).encode(y=alt.Y("place:O", title=None, axis=_labels(width, [s.rule for s in worst], 0.42)))
+    base = over(rows).encode(y=alt.Y("place:O", title=None, axis=labels(width, [s.rule for s in worst], 0.42)))
     bars = base.mark_bar(color=AMBER, height={"band": 0.65}).encode(
-        x=alt.X("excess:Q", title=f"loss above the mean, {unit}", scale=scale, axis=_ticks(width)),
+        x=alt.X("excess:Q", title=f"loss above the mean, {unit}", scale=scale, axis=ticks(width)),
         description="told:N",
     )
     texts = base.mark_text(align="left", dx=4, color=INK, aria=False).encode(x="excess:Q", text="text:N")
-    return _stack([bars, texts], width, 26 * len(rows) + 50)
+    return stack([bars, texts], width, 26 * len(rows) + 50)
 
 
-def histogram(column: ColumnEvidence, width: int = 150) -> Chart:
-    """A column's values at a glance: the histogram of numbers, the most frequent values of others."""
-    import altair as alt
-
+def histogram(column: ColumnEvidence) -> dict[str, Any]:
+    """A column's values at a glance, as a specification: the histogram of numbers, the most frequent values of others."""
     if column.histogram_counts:
         edges = column.histogram_edges
-        rows = [{"low": edges[i], "high": edges[i + 1], "n": n} for i, n in enumerate(column.histogram_counts)]
-        span = alt.Scale(domain=[edges[0], edges[-1]], nice=False, zero=False)
-        x, x2 = alt.X("low:Q", axis=None, scale=span), alt.X2("high:Q")
-        chart = _over(rows).mark_bar(color=BLUE, aria=False).encode(x=x, x2=x2, y=alt.Y("n:Q", axis=None), y2=alt.datum(0))
+        rows = [{"low": edges[i], "high": edges[i + 1], "n": n, "colour": BLUE} for i, n in enumerate(column.histogram_counts)]
     else:
-        rows = [{"place": i, "n": n} for i, (_, n) in enumerate(column.top[:20])]
-        chart = _over(rows).mark_bar(color=SKY, aria=False).encode(x=alt.X("place:O", axis=None), y=alt.Y("n:Q", axis=None))
-    return _stack([chart], width, 34)
+        rows = [{"low": i + 0.06, "high": i + 0.94, "n": n, "colour": SKY} for i, (_, n) in enumerate(column.top[:20])]
+    return {**_histogram_of_nothing(), "data": {"values": rows}}
 
 
-def themed(chart: Chart) -> dict[str, Any]:
-    """The specification with Assay's look: transparent, quiet axes, type that stays readable on a phone."""
-    return {**chart.to_dict(), "autosize": {"type": "fit", "contains": "padding"}, "background": None, "padding": 4, "config": _CONFIG}
-
-
-_CONFIG: dict[str, Any] = {
-    "font": FONT,
-    "view": {"stroke": None},
-    "axis": {
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelColor": INK,
-        "titleColor": INK,
-        "gridColor": GRID,
-        "domainColor": FAINT,
-        "tickColor": FAINT,
-        "labelOverlap": True,
-    },
-    "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
-    "legend": {"labelFontSize": 12, "labelColor": INK, "titleColor": INK, "symbolType": "square", "labelLimit": 200},
-    "text": {"fontSize": 12},
-}
-
-
-def _over(rows: list[dict[str, Any]]) -> alt.Chart:
+@cache
+def _histogram_of_nothing() -> dict[str, Any]:
+    """The specification without data, built once: Altair's validation costs more than the drawing."""
     import altair as alt
 
-    return alt.Chart(alt.InlineData(values=rows))
-
-
-def _stack(marks: list[Any], width: int, height: int) -> alt.LayerChart:
-    import altair as alt
-
-    return cast("alt.LayerChart", alt.layer(*marks).properties(width=width, height=height))
-
-
-def _labels(width: int, labels: Sequence[str] = (), share: float = 0.33) -> Any:
-    """An axis of names; with `labels` the rows are numbered, so that two rows of one name stay two rows."""
-    import altair as alt
-
-    named: dict[str, Any] = {"labelExpr": f"{json.dumps(list(labels))}[datum.value]"} if labels else {}
-    return alt.Axis(labelLimit=round(width * share), grid=False, **named)
-
-
-def _ticks(width: int, least_step: float | None = None) -> Any:
-    import altair as alt
-
-    step: dict[str, Any] = {} if least_step is None else {"tickMinStep": least_step}
-    return alt.Axis(tickCount=4 if width < 500 else 8, labelOverlap="greedy", **step)
-
-
-def _legend(width: int) -> Any:
-    import altair as alt
-
-    return alt.Legend(title=None, orient="top", columns=2 if width < 500 else 0, symbolSize=90)
+    chart = (
+        over([])
+        .mark_bar(aria=False)
+        .encode(
+            x=alt.X("low:Q", axis=None, scale=alt.Scale(nice=False, zero=False)),
+            x2="high:Q",
+            y=alt.Y("n:Q", axis=None),
+            y2=alt.datum(0),
+            color=alt.Color("colour:N", scale=None),
+        )
+        .properties(width=150, height=34)
+    )
+    return cast("dict[str, Any]", chart.to_dict())

@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from assay.face.report import charts
+from assay.face.report import look
 
 if TYPE_CHECKING:
-    from assay.face.report.charts import Chart
+    from assay.face.report.look import Chart
 
 
-def svg_of(chart: Chart, name: str, label: str) -> str:
+def svg_of(chart: Chart | dict[str, Any], name: str, label: str) -> str:
     """Render a chart as one accessible `<svg>` element whose ids do not clash with those of another chart.
 
     Args:
-        chart: What a function of `charts` made.
+        chart: What a function of `charts` made, or its specification.
         name: Unique in the page; letters, digits, hyphens.
         label: What the picture says, for those who do not see it; "" for mere decoration beside a text.
     """
     import vl_convert
 
-    raw = vl_convert.vegalite_to_svg(charts.themed(chart), allowed_base_urls=[])
+    raw = vl_convert.vegalite_to_svg(look.themed(chart), allowed_base_urls=[])
     raw = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', raw)
     raw = re.sub(r"url\(#", f"url(#{name}-", raw)
     spoken = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
@@ -40,7 +40,7 @@ def figure(make: Callable[[int], Chart], name: str, label: str, caption: str = "
         label: What the picture says.
         caption: Printed under it, "" for none.
     """
-    both = [(kind, svg_of(make(width), f"{name}-{kind}", label)) for kind, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))]
+    both = [(kind, svg_of(make(width), f"{name}-{kind}", label)) for kind, width in (("wide", look.WIDE), ("narrow", look.NARROW))]
     drawn = "".join(f'<div class="chart {kind}">{svg}</div>' for kind, svg in both)
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f'<figure id="{name}">{drawn}{below}</figure>'

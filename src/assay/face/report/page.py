@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
+    from assay.core.finding import Finding
     from assay.core.ledger import Side
     from assay.core.table_evidence import ColumnEvidence
 
 MOST_COLUMNS = 60
 MOST_SOURCES = 40
+MOST_OF_A_RULE = 5
+MOST_FOLDED = 500
 
 
 def render(view: RunView) -> str:
@@ -26,7 +31,8 @@ def render(view: RunView) -> str:
 
     A part that the run does not have says so in one line instead of vanishing.
     """
-    shown, left_out = telling_columns(view)
+    columns, left_out = telling_columns(view)
+    shown, folded = unfolded(view.report.findings)
     pages = rule_pages(view)
     ledger = view.ledger
     sources = leading(ledger.sources.bookings, MOST_SOURCES) if ledger else ((), ())
@@ -36,11 +42,14 @@ def render(view: RunView) -> str:
         style=_data("style.css"),
         pages=pages,
         pictures=pictures.of_view(view),
+        shown=shown,
+        folded=folded,
+        most_folded=MOST_FOLDED,
         sources=sources,
         leaking=leaking_columns(view),
         learners=learner_sides(view),
         confusions=most_confused(view),
-        columns=[(c, pictures.of_column(c, i)) for i, c in enumerate(shown)],
+        columns=[(c, pictures.of_column(c, i)) for i, c in enumerate(columns)],
         left_out=left_out,
     )
 
@@ -106,6 +115,17 @@ def remedy_html(text: str) -> Markup:
         if part:
             made += Markup("<code>{}</code>").format(part) if i % 3 else escape(part)
     return made
+
+
+def unfolded(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """The findings to print in full, at most `MOST_OF_A_RULE` of a rule, and the others, both in their order."""
+    shown: list[Finding] = []
+    folded: list[Finding] = []
+    seen: Counter[str] = Counter()
+    for one in findings:
+        seen[one.code] += 1
+        (shown if seen[one.code] <= MOST_OF_A_RULE else folded).append(one)
+    return shown, folded
 
 
 def rule_pages(view: RunView) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from assay.core.table_evidence import ColumnEvidence
-    from assay.face.report.charts import Chart
+    from assay.face.report.look import Chart
     from assay.face.report.steps import Step
 
 MOST_CLASSES = 12

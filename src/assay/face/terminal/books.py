@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MOST_SOURCES = 12
 MOST_LEARNERS = 14
+MOST_FINDINGS = 12
 NAME_ROOM = 30
 
 
@@ -62,7 +63,7 @@ def run_text(view: RunView, paper: Paper | None = None) -> str:
         parts.append(ledger_text(view.ledger, on))
     if view.evaluation is not None and view.evaluation.ladder:
         parts.append(ladder_text(view.evaluation, view.model, on))
-    return "\n\n".join([*parts, findings_text(view.report, on)])
+    return "\n\n".join([*parts, findings_text(view.report, on, MOST_FINDINGS)])
 
 
 def compare_text(first: RunView, second: RunView, paper: Paper | None = None) -> str:

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 GITHUB_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
-def findings_text(report: Report, paper: Paper | None = None) -> str:
+def findings_text(report: Report, paper: Paper | None = None, most: int | None = None) -> str:
     """The findings, the dearest first, each with evidence, price and next step; the last line says what was not checked.
 
     Args:
         report: What the rules found.
         paper: What is written on; standard output when None.
+        most: How many findings to print; how many were left out is said. All when None.
     """
     on = paper or paper_of_stdout()
-    parts = [finding_text(f, on) for f in report.findings]
+    parts = [finding_text(f, on) for f in report.findings[:most]]
+    if most is not None and len(report.findings) > most:
+        parts.append(f"... and {len(report.findings) - most:,} cheaper ones, which the report lists")
     if report.accepted:
         named = ", ".join(f"{f.code} at {f.where} ({why})" for f, why in report.accepted)
         parts.append(wrapped(f"{len(report.accepted)} accepted: {named}", on, later="  "))
