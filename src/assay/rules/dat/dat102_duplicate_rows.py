@@ -9,7 +9,7 @@ from assay.core.rule import rule
 from assay.core.table_evidence import TableEvidence
 
 MIN_EXCESS_SHARE = 0.005
-MIN_TIMES_CHANCE = 2.0
+MIN_TIMES_CHANCE = 1.8
 MIN_STANDARD_ERRORS = 4.0
 MIN_EXCESS_ROWS = 3.0
 
@@ -18,15 +18,16 @@ MIN_EXCESS_ROWS = 3.0
 def duplicate_rows(table: TableEvidence) -> Iterator[Finding]:
     """More rows repeat an earlier row than the table's coarseness explains.
 
-    Why it matters: A random split puts copies of one record on both sides: held-out loss then rewards memory. Copies also
-        count one observation several times, so standard errors come out too small.
-    How it is detected: Rows equal in every column but ids are counted exactly. What coarseness alone would give is counted after halves of
-        the columns are shuffled against each other. Named are repeats that exceed this count twofold, by four standard errors
-        (Poisson), by 3 rows and by .5 % of the rows: below that share they move a held-out mean by less than one standard
-        error in tables of up to 40,000 rows.
+    Why it matters: A random split puts copies of one record on both sides: held-out loss then rewards memory. Copies also count
+        one observation several times, so standard errors come out too small.
+    How it is detected: Rows equal in every column but ids are counted exactly. What coarseness alone would give is counted after
+        halves of the columns are shuffled against each other. Named are repeats of 1.8 times this count (coarse parts of adult,
+        telco, german, bank and bike gave up to 1.73 times, mammography's copies 1.96), that exceed it by four standard errors
+        (Poisson), by 3 rows and by .5 % of the rows: below that share they move a held-out mean by less than one standard error
+        in up to 40,000 rows.
     Remedy: Find the join or export that copied them; drop the copies, or keep all copies of a record on one side (--group).
-    Limits: Near-copies are not seen. Where honest measurements are coarse and depend on each other, shuffling halves breaks
-        some of that dependence and explains too few repeats: look at the rows before dropping them.
+    Limits: Near-copies are not seen. Where honest measurements are coarse and depend on each other, shuffling halves breaks some
+        of that dependence and explains too few repeats (3.3 times for telco without its charges): look before dropping.
     References: Kapoor and Narayanan 2023, Leakage and the reproducibility crisis, type L1.4; Barz and Denzler 2020.
     """
     chance, seen = table.duplicates_by_chance, table.duplicate_rows
@@ -56,8 +57,8 @@ def three_copies_in_forty() -> TableEvidence:
 
 
 @duplicate_rows.bad
-def twice_the_repeats_of_coarse_columns() -> TableEvidence:
-    return TableEvidence(rows=1000, columns=(), duplicate_rows=200, duplicates_by_chance=100.0)
+def nearly_twice_the_repeats_of_coarse_columns() -> TableEvidence:
+    return TableEvidence(rows=1000, columns=(), duplicate_rows=180, duplicates_by_chance=100.0)
 
 
 @duplicate_rows.good
@@ -76,8 +77,8 @@ def two_copies_in_forty() -> TableEvidence:
 
 
 @duplicate_rows.good
-def just_under_twice_by_chance() -> TableEvidence:
-    return TableEvidence(rows=1000, columns=(), duplicate_rows=199, duplicates_by_chance=100.0)
+def just_under_that_by_chance() -> TableEvidence:
+    return TableEvidence(rows=1000, columns=(), duplicate_rows=179, duplicates_by_chance=100.0)
 
 
 @duplicate_rows.good

@@ -43,7 +43,8 @@ def id_column(table: TableEvidence) -> Iterator[Finding]:
     Why it matters: A model can learn an id by heart and learns nothing for new rows from it; where ids were given out in the
         order of collection they can carry the label across a random split.
     How it is detected: At least 99.9 % of at least 20 values occur once, and the column is a short single-word text, or whole
-        numbers that fill their range (at most 1.5 numbers a row), that rise by a constant step, or whose name says id, key or index.
+        numbers that fill their range (at most 1.5 numbers a row), that rise by a constant step, or whose name says id, key or
+        index.
     Remedy: Give it the role of an id (--drop), or, if rows of one id belong together, name it with --entity.
     Limits: An id that repeats (a customer over many orders) is not seen; name it with --entity. Whole numbers of a wide range,
         such as prices in cents that never repeat, are left alone unless their name says id. Dates and fractions never are ids.
