@@ -6,6 +6,8 @@ Names are imported when they are first used, so `import assay` costs no more tha
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,3 +64,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(types.ModuleType):
+    """The package, on which the functions `train` and `watch` win over the rooms of the same names.
+
+    Importing a room binds its module on the package; unhindered, the first `assay.train(...)` would hide the function from
+    the second. `from assay.train import fit` reaches the room as ever.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, types.ModuleType) and name in _HOMES:
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

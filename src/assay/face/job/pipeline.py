@@ -114,14 +114,15 @@ def run(
     listener.stage("read")
     started = time.monotonic()
     table = read_source(source, settings)
-    record = {
+    record: dict[str, Any] = {
         "config": settings.to_json(),
         "command": settings.command(None if out is None else str(out)),
         "fingerprint": table.fingerprint,
-        "notes": list(table.notes),
         "versions": _versions(),
     }
     parts = prepare(table, settings)
+    left_out = [f"column {column!r} is not read: {why}" for column, why in parts.encoder.left_out.items()]
+    record["notes"] = [*parts.table.notes, *parts.target.notes, *parts.split.notes, *left_out]
     folder = RunFolder.create(path, record, overwrite=overwrite)
     job = Job(folder, settings, config or Config(), listener, seconds={"read": time.monotonic() - started})
     return _finish(job, table, parts)
@@ -217,9 +218,9 @@ def _freeze(job: Job, one: Trained, parts: Parts) -> None:
     )
     save(job.folder.path / "artifact", predictor)
     test = parts.split.test
-    frame = pl.DataFrame({"row": np.asarray(parts.target.rows_kept)[test] + 1, "target": parts.target.labels(test)}).hstack(
-        predictor.predict_frame(parts.table.take(test))
-    )
+    held_out = parts.target.take(test)
+    truth = np.array(held_out.classes)[held_out.values] if held_out.classes else held_out.values
+    frame = pl.DataFrame({"row": held_out.rows_kept + 1, "target": truth}).hstack(predictor.predict_frame(parts.table.take(test)))
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     write_atomically(job.folder.path / "predictions.parquet", lambda stream: stream.write(buffer.getvalue()))
