@@ -1,0 +1,142 @@
+"""What every classical model owes, whatever its family."""
+
+import json
+
+import numpy as np
+import pytest
+
+from assay.model.contract import Model, Rows
+from assay.model.registry import MODELS, ladder_names
+from assay.objective.loss import LOSSES, Loss, loss_for
+
+CLASSICAL = ladder_names(torch_available=False)
+LEARNERS = [name for name in CLASSICAL if name != "constant"]
+
+
+KEPT: dict[tuple[str, int], Model] = {}
+
+
+def usual(name: str, parts: tuple[Rows, Rows, Rows, int]) -> Model:
+    """The model as most tests need it, fitted once."""
+    key = (name, parts[3])
+    if key not in KEPT:
+        KEPT[key] = fitted(name, parts)
+    return KEPT[key]
+
+
+def fitted(name: str, parts: tuple[Rows, Rows, Rows, int], seed: int = 3, loss: Loss | None = None) -> Model:
+    train, valid, _, classes = parts
+    model = MODELS[name]()
+    model.fit(train, valid, loss=loss or loss_for("classification" if classes else "regression"), classes=classes, seed=seed)
+    return model
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_predictions_are_probabilities_or_values(name, parts):
+    _, _, test, classes = parts
+    prediction = usual(name, parts).predict(test.data)
+    assert prediction.dtype == np.float64
+    if classes:
+        assert prediction.shape == (test.size, classes)
+        assert (prediction > 0).all()
+        np.testing.assert_allclose(prediction.sum(axis=1), 1.0, atol=1e-12)
+    else:
+        assert prediction.shape == (test.size,)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_it_beats_the_constant_on_rows_it_never_saw(name, parts):
+    _, _, test, classes = parts
+    loss = loss_for("classification" if classes else "regression")
+    constant, model = (usual(one, parts).predict(test.data) for one in ("constant", name))
+    assert loss.mean(test.target, model) < loss.mean(test.target, constant) * 0.97
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_the_stored_state_predicts_the_same_bits(name, parts):
+    model, data = usual(name, parts), parts[2].data
+    described, arrays = model.state()
+    assert not any(array.dtype.hasobject for array in arrays.values())
+    again = MODELS[name].from_state(json.loads(json.dumps(described, allow_nan=False)), arrays)
+    assert np.array_equal(again.predict(data), model.predict(data))
+    assert again.describe() == model.describe()
+    for (one, left), (two, right) in zip(model.stages(data), again.stages(data), strict=True):
+        assert one == two
+        assert np.array_equal(left, right)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_stages_lead_from_the_constant_to_the_model(name, parts):
+    model, constant, data = usual(name, parts), usual("constant", parts), parts[2].data
+    stages = [(label, prediction.copy()) for label, prediction in model.stages(data)]
+    assert stages[0][0] == "constant"
+    # The boosters' start is the prior of the rows that the trees were fitted on, the same rows here.
+    np.testing.assert_allclose(stages[0][1], constant.predict(data), rtol=1e-6)
+    assert np.array_equal(stages[-1][1], model.predict(data))
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_the_same_seed_gives_the_same_model(name, parts):
+    data = parts[2].data
+    assert np.array_equal(fitted(name, parts).predict(data), usual(name, parts).predict(data))
+
+
+# The bins of boosting and the folds of one-rule are made of rows, not of weights: they promise no equality here.
+@pytest.mark.parametrize("name", ["constant", "linear"])
+def test_a_weight_of_two_is_a_row_twice_and_of_zero_no_row(name, parts):
+    train, valid, test, classes = parts
+    half = np.arange(train.size) % 2 == 0
+    weighted = Rows(train.data, train.target, np.where(half, 2.0, 0.0))
+    twice = np.flatnonzero(half).repeat(2)
+    left = fitted(name, (weighted, valid, test, classes)).predict(test.data)
+    right = fitted(name, (train.take(twice), valid, test, classes)).predict(test.data)
+    np.testing.assert_allclose(left, right, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_weights_move_the_model(name, parts):
+    train, valid, test, classes = parts
+    heavy = Rows(train.data, train.target, np.where(train.target > np.median(train.target), 9.0, 1.0))
+    assert not np.allclose(fitted(name, (heavy, valid, test, classes)).predict(test.data), usual(name, parts).predict(test.data))
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_absolute_error_is_served_better_than_by_the_mean(name, cut):
+    parts = [Rows(p.data, np.exp(1.5 * p.target)) for p in cut(0)]
+    loss = LOSSES["absolute"]
+    median, mean = (fitted(name, (*parts, 0), loss=one).predict(parts[2].data) for one in (loss, LOSSES["squared"]))
+    assert loss.mean(parts[2].target, median) < loss.mean(parts[2].target, mean)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_a_class_absent_from_training_keeps_a_chance(name, cut):
+    train, valid, test = cut(3)
+    train = train.take(np.flatnonzero(train.target != 1))
+    prediction = fitted(name, (train, valid, test, 3)).predict(test.data)
+    assert prediction.shape == (150, 3)
+    assert (prediction[:, 1] > 1e-6).all()
+    np.testing.assert_allclose(prediction.sum(axis=1), 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_a_single_class_in_training_is_no_crash(name, cut):
+    train, valid, test = cut(2)
+    train, valid = (part.take(np.flatnonzero(part.target == 1)) for part in (train, valid))
+    prediction = fitted(name, (train, valid, test, 2)).predict(test.data)
+    assert (prediction[:, 1] > 0.9).all()
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_it_can_do_without_validation_rows(name, parts):
+    train, valid, test, classes = parts
+    prediction = fitted(name, (train, valid.take(np.arange(0)), test, classes)).predict(test.data)
+    assert np.isfinite(prediction).all()
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_validation_rows_are_predicted_by_what_did_not_learn_from_them(name, parts):
+    _, valid, _, classes = parts
+    loss = loss_for("classification" if classes else "regression")
+    model = usual(name, parts)
+    assert model.valid_prediction is not None
+    assert loss.mean(valid.target, model.valid_prediction) > loss.mean(valid.target, model.predict(valid.data))
