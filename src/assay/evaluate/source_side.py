@@ -51,7 +51,8 @@ class Plan:
 def plan_for(n_held_out: int, n_train: int, n_players: int, seconds: float, seconds_a_prediction: float) -> Plan:
     """The usual plan, halved until it is at most two million predictions and fits the time.
 
-    First orders are halved, then rows, then the background. Without a want of time the plan depends on the data alone, so that a machine that is fast enough, whatever its speed, gives the same books.
+    First orders are halved, then rows, then the background. Where time is no bound the plan depends on the data alone, so
+    that all machines that are fast enough give the same books.
 
     Example:
         >>> plan_for(5000, 20000, 10, seconds=10, seconds_a_prediction=1e-6)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LossAndGradient = Callable[["NDArray[np.float64]"], tuple["NDArray[np.float64]", "NDArray[np.float64]"]]
 
 N_NODES = 3
+# Remainders of different sign cancel in the sum, not in the lines: their absolute values may add up to so many times the sum.
+CANCELLING = 3.0
 SMALLEST_FALL_SHARE = 0.01
 
 
@@ -72,8 +74,8 @@ def book_path(
         points: The weights in the order in which training passed them, each flat.
         groups: Name -> positions of its parameters; together they should cover all that moved.
         measure: Losses and gradients at a point, on one or several sets of rows.
-        remainder_share: Pieces are halved until their absolute remainders add up to no more than this share of the whole fall
-            (of each set), or of 1 % of the loss where the fall is less than that.
+        remainder_share: Pieces are halved until their remainders add up to no more than this share of the whole fall (of each
+            set), or of 1 % of the loss where the fall is less than that; and their absolute values to three times as much.
         most_gradients: When so many gradients have been taken, no piece is halved any more.
 
     Source: definition in the design ("by learner"); the path integral as in Lan et al. 2019, "LCA: Loss Change Allocation".
@@ -94,11 +96,13 @@ def book_path(
     heapq.heapify(pieces)
     born = len(pieces)
     left = sum((np.abs(piece.remainder) for _, _, piece in pieces), np.zeros(len(losses)))
-    while np.any(left > remainder_share * whole) and len(points) + path.taken + 2 * N_NODES <= most_gradients:
+    net = sum((piece.remainder for _, _, piece in pieces), np.zeros(len(losses)))
+    allowed = remainder_share * whole
+    while np.any((np.abs(net) > allowed) | (left > CANCELLING * allowed)) and len(points) + path.taken + 2 * N_NODES <= most_gradients:
         _, _, worst = heapq.heappop(pieces)
-        left = left - np.abs(worst.remainder)
+        left, net = left - np.abs(worst.remainder), net - worst.remainder
         for piece in path.halves(worst):
-            left = left + np.abs(piece.remainder)
+            left, net = left + np.abs(piece.remainder), net + piece.remainder
             heapq.heappush(pieces, (-float(np.max(np.abs(piece.remainder) / whole)), born, piece))
             born += 1
     booked = np.zeros((len(losses), len(points) - 1, len(groups)))
