@@ -20,7 +20,7 @@ def test_export_exists_and_is_documented(name):
         return
     doc = inspect.getdoc(value)
     assert doc, name
-    assert len(doc.partition("\n")[0]) > 20
+    assert len(doc.partition("\n")[0].split()) >= 3
     if inspect.isclass(value):
         members = {k: m for k, m in vars(value).items() if not k.startswith("_") and (inspect.isfunction(m) or isinstance(m, property))}
         undocumented = [k for k, m in members.items() if not inspect.getdoc(m)]

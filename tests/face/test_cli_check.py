@@ -73,11 +73,13 @@ def test_stdout_is_json_and_nothing_else_in_a_real_process(table):
 
 def test_text_names_the_finding_and_closes_with_what_was_checked(capsys, table):
     assert main(["check", str(table), "--target", "returned"]) == 1
-    lines = capsys.readouterr().out.strip().splitlines()
-    assert "400 rows, 5 columns" in lines[0]
-    assert any("DAT101" in line and "country" in line for line in lines)
-    assert "Checked" in lines[-1]
-    assert "not checked" in lines[-1]
+    text = capsys.readouterr().out
+    assert "400 rows, 5 columns" in text.splitlines()[0]
+    assert any("DAT101" in line and "country" in line for line in text.splitlines())
+    closing = " ".join(text[text.rindex(" finding") :].split())
+    assert f"Checked {len(catalogue())}" not in closing
+    assert f"of {len(catalogue())} rules; " in closing
+    assert closing.endswith(").")
 
 
 def test_github_annotations(capsys, table):
@@ -197,13 +199,26 @@ def test_wrong_names_are_refused_with_the_nearest(capsys, table, words, said):
     assert said in told.err
 
 
-def test_second_part_with_the_same_rows_is_named(capsys, folder):
-    (folder / "wide.csv").write_text("id2,x,y\n" + "".join(f"{i * 13 % 997},{i / 7:.4f},{i % 2}\n" for i in range(500)), encoding="utf-8")
-    (folder / "test.csv").write_text(
-        "id2,x,y\n" + "".join(f"{i * 13 % 997},{i / 7:.4f},{i % 2}\n" for i in range(400, 600)), encoding="utf-8"
-    )
-    _, told, _ = checked(capsys, "wide.csv", "--target", "y", "--against", "test.csv")
-    assert "exact-duplicates-cross" in [f["name"] for f in told["findings"]]
+def test_second_part_with_the_same_rows_is_named(capsys, folder, table):
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    (folder / "train.csv").write_text("\n".join([header, *rows[:320]]) + "\n", encoding="utf-8")
+    (folder / "test.csv").write_text("\n".join([header, *rows[300:]]) + "\n", encoding="utf-8")
+    _, told, _ = checked(capsys, "train.csv", "--target", "returned", "--against", "test.csv")
+    (crossing,) = [f for f in told["findings"] if f["name"] == "exact-duplicates-cross"]
+    learned = {row.rpartition(",")[0] for row in rows[:320]}
+    assert crossing["at"]["rows_count"] == sum(row.rpartition(",")[0] in learned for row in rows[300:]) >= 20
+    assert crossing["at"]["part"] == "test"
+    assert told["not_checked"]["SPL105"] == "no time column named (--time)"
+
+
+def test_second_part_may_lack_the_target_but_not_the_entity(capsys, folder, table):
+    lines = [line.split(",") for line in table.read_text(encoding="utf-8").splitlines()]
+    (folder / "test.csv").write_text("\n".join(",".join(line[:-1]) for line in [lines[0], *lines[300:]]) + "\n", encoding="utf-8")
+    words = ["visits.csv", "--target", "returned", "--against", "test.csv"]
+    assert checked(capsys, *words)[0] == 1
+    (folder / "test.csv").write_text("\n".join(",".join(line[:2]) for line in [lines[0], *lines[300:]]) + "\n", encoding="utf-8")
+    assert main(["check", *words, "--entity", "ward"]) == 2
+    assert "no column 'ward' in test.csv" in capsys.readouterr().err
 
 
 @pytest.mark.shared

@@ -13,7 +13,7 @@ from assay.face.config import Config
 
 if TYPE_CHECKING:
     from assay.core.evidence import Evidence
-    from assay.table import Table
+    from assay.table import Roles, Table
 
 ONLY_AFTER_TRAINING = {"TraceEvidence": "no training was watched (assay train)", "EvalEvidence": "no model was evaluated (assay train)"}
 
@@ -88,10 +88,16 @@ def check_source(
     columns, how_read = with_defaults(settled, {"target": target, "entity": entity, "time": time, "group": group}, reading or {})
     roles = Roles(target=columns["target"], entity=columns["entity"], time=columns["time"], group=columns["group"])
     table = read(source, **how_read).with_roles(roles)
-    other = None if against is None else read(against, **how_read).with_roles(roles)
+    other = None if against is None else _second_part(read(against, **how_read), roles)
     evidence = audit(table, against=other, how="given") if other is not None else audit(table)
     report, idle = judged(evidence, chosen, skipped, settled, ONLY_AFTER_TRAINING)
     return Checked(report, tuple(idle), table, other)
+
+
+def _second_part(table: Table, roles: Roles) -> Table:
+    """The rows to test on with their roles; they may lack the target, but no column that both are compared by."""
+    has_target = roles.target in table.kinds
+    return table.with_roles(roles if has_target else replace(roles, target=None))
 
 
 def judged(
