@@ -1,5 +1,6 @@
 """Rows and text in: read, type, roles, fingerprint, split plans, built-in samples."""
 
+from assay.table.claims import FAULTS, generate_claims
 from assay.table.fingerprint import fingerprint
 from assay.table.read import read
 from assay.table.sample import Sample, sample, samples
@@ -8,6 +9,7 @@ from assay.table.table import KINDS, Roles, Table, concat
 from assay.table.target import TargetColumn, target_of, task_of
 
 __all__ = [
+    "FAULTS",
     "KINDS",
     "Roles",
     "Sample",
@@ -17,6 +19,7 @@ __all__ = [
     "check_parts",
     "concat",
     "fingerprint",
+    "generate_claims",
     "read",
     "sample",
     "samples",

@@ -27,9 +27,11 @@ def read_npz(data: Data, where: str) -> Raw:
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: file[name] for name in file.files if isinstance(file[name], np.ndarray)}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
         raise SourceError(f"{where} cannot be read as .npz ({first_line(problem)}); save plain arrays with numpy.savez") from problem
+    if not arrays:
+        raise SourceError(f"{where} is a zip file without NumPy arrays; unpack it and give the file inside")
     notes = []
     training = [name for name in arrays if name.endswith("_train")]
     if training:

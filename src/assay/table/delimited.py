@@ -58,21 +58,18 @@ def read_delimited(
         raise OptionError(f"a separator is one character, got {separator!r}; give one such as ';' or a tab")
     where = str(path)
     declared = declared_encoding(data, encoding, where)
-    note = ""
-    mapped = not isinstance(data, bytes)
-    if declared not in (None, "utf-8") or not mapped or len(data) <= LARGE_BYTES:
-        data, note = decoded(data, declared, where)
-        mapped = False
-    if data.find(b"\n") < 0 <= data.find(b"\r"):
-        data, mapped = bytes(data).replace(b"\r", b"\n"), False
+    mapped = not isinstance(data, bytes) and len(data) > LARGE_BYTES and declared in (None, "utf-8")
+    text, note = (data, "") if mapped else decoded(data, declared, where)
+    if text.find(b"\n") < 0 <= text.find(b"\r"):
+        text, mapped = bytes(text).replace(b"\r", b"\n"), False
     try:
-        file = _described(data, path if mapped else bytes(data), where, separator, header)
+        file = _described(text, path if mapped else bytes(text), where, separator, header)
         frame, notes = _frame(file, types or {}, as_text=as_text)
     except (UnicodeDecodeError, pl.exceptions.ComputeError) as problem:
         if not mapped or not ("utf-8" in str(problem) or isinstance(problem, UnicodeDecodeError)):
             raise
-        data, note = decoded(data, None, where)
-        file = _described(data, data, where, separator, header)
+        text, note = decoded(data, None, where)
+        file = _described(text, text, where, separator, header)
         frame, notes = _frame(file, types or {}, as_text=as_text)
     if frame.is_empty():
         raise SourceError(f"{where} has a header and no rows; give a file with at least one row of data")
@@ -149,7 +146,7 @@ def _by_line(file: _File) -> tuple[pl.DataFrame, tuple[str, ...]]:
 
 def _literal_quotes(file: _File, frame: pl.DataFrame, schema: dict[str, Any]) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Undo quotes that swallowed lines: if every line is whole without them, there must be as many rows as lines."""
-    if file.data.find(b'"') < 0 or len(file.data) > LARGE_BYTES:
+    if len(file.data) > LARGE_BYTES or file.data.find(b'"') < 0:
         return frame, ()
     counts = separator_counts(file.data, file.dialect.separator)
     lines = counts.size - (1 if file.dialect.has_header else 0)

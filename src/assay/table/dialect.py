@@ -14,6 +14,7 @@ SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
 SNIFFED_LINES = 300
 MIN_REPEAT_SHARE = 0.02
+MIN_NUMBERED = 3  # from so many columns on, names 0, 1, 2 ... are taken for names and not for the first row
 MAX_COLUMNS = 10_000
 
 
@@ -144,7 +145,7 @@ def _separator(lines: Sequence[str]) -> str:
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns: it holds no number or date, and its fields do not come again as values."""
     first = [field.strip() for field in rows[0]]
-    if all(field.isdigit() for field in first) and len(first) > 1:
+    if all(field.isdigit() for field in first) and len(first) >= MIN_NUMBERED:
         start = int(first[0])
         if start in (0, 1) and first == [str(start + i) for i in range(len(first))]:
             return True

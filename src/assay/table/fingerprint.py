@@ -48,7 +48,5 @@ def _buffers(block: pl.Series) -> tuple[bytes, ...]:
         return lengths.tobytes(), (block.str.join("").item() or "").encode()
     if block.dtype == pl.Boolean:
         return (np.packbits(block.fill_null(value=False).to_numpy()).tobytes(),)
-    numbers = block.to_physical().fill_null(0)
-    if numbers.dtype.is_float():
-        numbers = numbers + 0.0
-    return (np.ascontiguousarray(numbers.to_numpy()).tobytes(),)
+    numbers = block.to_physical().fill_null(0).to_numpy()
+    return ((numbers + 0).tobytes(),)  # adding zero makes minus zero zero

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from assay.core.errors import SourceError, nearest
+from assay.table.claims import generate_claims
 from assay.table.kind import typed_column
 from assay.table.table import Roles, Table
 
@@ -101,6 +102,14 @@ def _diabetes() -> pl.DataFrame:
     return frame.with_columns(target["progression"])
 
 
+def _claims() -> pl.DataFrame:
+    return generate_claims()
+
+
+def _leaky_claims() -> pl.DataFrame:
+    return generate_claims(leak=True)
+
+
 SAMPLES: dict[str, tuple[Sample, Callable[[], pl.DataFrame]]] = {
     one.name: (one, load)
     for one, load in (
@@ -114,6 +123,14 @@ SAMPLES: dict[str, tuple[Sample, Callable[[], pl.DataFrame]]] = {
         ),
         (Sample("digits", 1797, 65, "digit", "classification", "handwritten digits as 8 by 8 grey pixels"), _digits),
         (Sample("diabetes", 442, 11, "progression", "regression", "progression of diabetes one year after ten measurements"), _diabetes),
+        (
+            Sample("claims", 4000, 9, "verdict", "classification", "generated medical claim lines, judged by known rules"),
+            _claims,
+        ),
+        (
+            Sample("claims-leak", 4000, 10, "verdict", "classification", "claims with a planted leak: a code that only refusals get"),
+            _leaky_claims,
+        ),
     )
 }
 
