@@ -38,7 +38,10 @@ def errors(rule: Rule[Any]) -> str:
     """What the rule promises of false alarms and misses, and what was measured over seeds just now."""
     goods, bads = [m for m in rule.goods if _takes_seed(m)], [m for m in rule.bads if _takes_seed(m)]
     if not goods and not bads:
-        return "Exact: it counts or compares and draws no conclusion from a sample, so it has no error rate of its own."
+        return (
+            "It compares counts and measures with fixed limits, so there is no error rate to promise: on equal evidence it always says the same. "
+            "Where the limits come from stands under How it is detected, where they fail under Limits."
+        )
     said = []
     if goods:
         said.append(f"False alarms: {_rate(rule, goods)} of clean draws were named (promised: at most {rule.false_alarm:.1%}).")
