@@ -38,7 +38,7 @@ class Settings:
             (32, 512)
         """
         batch = self.batch_rows or min(512, max(32, 2 ** round(math.log2(max(rows, 1) / 64))))
-        epochs = self.epochs or int(min(100, max(12, 6_000 * batch / max(rows, 1))))
+        epochs = self.epochs or min(100, max(12, 800_000 // max(rows, 1)))
         patience = self.patience if self.patience is not None else max(6, epochs // 4)
         return replace(self, batch_rows=batch, epochs=epochs, patience=patience)
 

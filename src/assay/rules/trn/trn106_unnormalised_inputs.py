@@ -1,0 +1,64 @@
+"""TRN106 unnormalised-inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from assay.core.finding import Finding, Severity
+from assay.core.rule import rule
+from assay.core.trace_evidence import TraceEvidence
+
+LARGE = 10.0
+
+
+@rule("TRN106", "unnormalised-inputs", severity=Severity.WARNING, since="0.1")
+def unnormalised_inputs(trace: TraceEvidence) -> Iterator[Finding]:
+    """The first layer is fed numbers far larger than the size its weights were drawn for.
+
+    Why it matters: Weights are drawn for inputs of size 1. An input of size 1000 makes the first outputs a thousand times too
+        large and the curvature a million times: the rate that suits it starves all other columns.
+    How it is detected: The root mean square of a number column as the first layer is fed it, sqrt(mean^2 + spread^2), is over 10.
+    Remedy: Subtract the training mean and divide by the training standard deviation; take logarithms of heavy tails first.
+    Limits: Inputs that are far too small starve as well, but rare indicators are small and sound, so they are not named. A first
+        layer that normalises by itself (batch norm on the inputs) would be named without need.
+    References: LeCun et al. 1998, Efficient BackProp, section 4.3.
+    """
+    sized = sorted(((math.hypot(one.mean, one.std), one) for one in trace.inputs), key=lambda pair: -pair[0])
+    large = [(size, one) for size, one in sized if size > LARGE]
+    if not large:
+        return
+    size, worst = large[0]
+    yield Finding(
+        {"model": trace.model, "layer": trace.layers[0].name if trace.layers else "first", "columns": [one.name for _, one in large[:20]]},
+        saw=f"{len(large)} of {len(sized)} number columns with a root mean square over {LARGE:g}; {worst.name!r} has {size:.4g} "
+        f"(mean {worst.mean:.4g}, standard deviation {worst.std:.4g})",
+        expected=f"mean near 0 and standard deviation near 1; at most {LARGE:g}",
+        remedy="standardise numbers with the mean and standard deviation of the training rows",
+    )
+
+
+def _trace(mean: float, std: float) -> TraceEvidence:
+    from assay.core.trace_evidence import InputTrace
+
+    return TraceEvidence("mlp", "bits/row", 1.0, (0.8,), inputs=(InputTrace("pixel", mean, std, mean - std, mean + std),))
+
+
+@unnormalised_inputs.bad
+def an_age_in_years() -> TraceEvidence:
+    return _trace(9.0, 4.5)
+
+
+@unnormalised_inputs.bad
+def a_spread_just_over_ten() -> TraceEvidence:
+    return _trace(0.0, 10.1)
+
+
+@unnormalised_inputs.good
+def a_spread_of_just_under_ten() -> TraceEvidence:
+    return _trace(0.0, 9.9)
+
+
+@unnormalised_inputs.good
+def a_rare_indicator() -> TraceEvidence:
+    return _trace(0.001, 0.03)
