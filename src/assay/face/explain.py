@@ -39,7 +39,8 @@ def errors(rule: Rule[Any]) -> str:
     goods, bads = [m for m in rule.goods if _takes_seed(m)], [m for m in rule.bads if _takes_seed(m)]
     if not goods and not bads:
         return (
-            "It compares counts and measures with fixed limits, so there is no error rate to promise: on equal evidence it always says the same. "
+            "It compares counts and measures with fixed limits, so there is no error rate to promise: "
+            "on equal evidence it always says the same. "
             "Where the limits come from stands under How it is detected, where they fail under Limits."
         )
     said = []
