@@ -16,6 +16,7 @@ from assay.core.report import Report
 from assay.core.split_evidence import CrossDuplicates, SplitEvidence
 from assay.core.table_evidence import ColumnEvidence, TableEvidence, TargetEvidence
 from assay.core.trace_evidence import LayerTrace, TraceEvidence
+from assay.face.report import render
 from assay.face.view import RunView
 
 NOT_CHECKED = {"SPL104": "no entity column named (--entity)", "SPL105": "no time column named (--time)", "TRN199": "no stream"}
@@ -152,7 +153,7 @@ def golden() -> Callable[[str, str], None]:
     return compare
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def leaky_view() -> RunView:
     """Titanic with the boat and the body left in."""
     checked = ("DAT101", "SPL101", "SPL102", "SPL103", "TRN105", "EVL101")
@@ -174,7 +175,7 @@ def leaky_view() -> RunView:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def regression_view() -> RunView:
     """Bike rentals, honest, no MLP, no ledger."""
     ladder = (Rung("constant", 32900.0, 32811.5, 900.0), Rung("linear", 20100.0, 20011.0, 700.0, 12800.5, 600.0, 0.2, 2))
@@ -189,10 +190,22 @@ def regression_view() -> RunView:
     return RunView("bikes", table, report, evaluation=found, recommended="linear", command="assay train bikes.parquet --target count")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bare_view() -> RunView:
     """A run that was interrupted after the audit, of a table with 130 columns."""
     pixels = (number(f"pixel_{i}", 0.1 * i, 1.0) for i in range(129))
     columns = (*pixels, words("label", (("7", 700), ("1", 609)), role="target"))
     target = TargetEvidence("label", "classification", 1309, classes=(("7", 700), ("1", 609)), opening=0.997)
     return RunView("digits", TableEvidence(1309, columns, "digits.csv", "sha256:11", target=target), Report((), ("DAT101",), NOT_CHECKED))
+
+
+@pytest.fixture(scope="session")
+def leaky_page(leaky_view: RunView) -> str:
+    """The leaky run's report, rendered once for all tests that only read it."""
+    return render(leaky_view)
+
+
+@pytest.fixture(scope="session")
+def bare_page(bare_view: RunView) -> str:
+    """The interrupted run's report."""
+    return render(bare_view)

@@ -24,8 +24,10 @@ def svg_of(chart: Chart | dict[str, Any], name: str, label: str) -> str:
     import vl_convert
 
     raw = vl_convert.vegalite_to_svg(look.themed(chart), allowed_base_urls=[])
-    raw = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', raw)
-    raw = re.sub(r"url\(#", f"url(#{name}-", raw)
+    # The renderer numbers its ids on from the picture before; ours start anew, so that a run has the same report every time.
+    fresh = {old: f"{name}-{i}" for i, old in enumerate(dict.fromkeys(re.findall(r' id="([^"]+)"', raw)))}
+    raw = re.sub(r' id="([^"]+)"', lambda found: f' id="{fresh[found[1]]}"', raw)
+    raw = re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{fresh[found[1]]})", raw)
     spoken = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     raw = re.sub(r' (xmlns|xmlns:xlink|version|class)="[^"]*"', "", raw, count=4)
     return raw.replace("<svg", f"<svg {spoken}", 1)
