@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLED_ROWS = 2048
 MOST_BOOKINGS = 12
+ROUNDING = 1e-9
 REMAINDER_SHARE = 0.01
 PATH_NODES = (8, 16, 32, 64)
 
@@ -138,7 +139,11 @@ def book_learners(
     bookings += _recalibration(held_out, trained)
     reduction = held_out.reduction
     whole = max(abs(reduction), SMALLEST_FALL_SHARE * float(held_out.opening.mean()))
-    tolerance = REMAINDER_SHARE * whole + most_astray(held_out.opening - held_out.closing, len(part.rows.target)) + 1e-9
+    tolerance = (
+        REMAINDER_SHARE * whole
+        + most_astray(held_out.opening - held_out.closing, len(part.rows.target))
+        + ROUNDING * float(held_out.opening.mean())
+    )
     return Side("learner", tuple(bookings), reduction - sum(b.held_out for b in bookings), method, tolerance)
 
 

@@ -27,6 +27,7 @@ FEWEST_ROWS = 64
 FEWEST_BACKGROUND_ROWS = 32
 MOST_ORDERS = 8
 MOST_PREDICTIONS = 2_000_000
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def source_side(
     bookings = [Booking(player.name, float(share[:, i].mean()), float(errors[i])) for i, player in enumerate(players)]
     reduction = float((opening - weight * game.full).mean())
     average_costs = float((opening - weight * game.empty).mean())
-    tolerance = most_astray(gained, plan.rows) + abs(average_costs) + 1e-9
+    tolerance = most_astray(gained, plan.rows) + abs(average_costs) + ROUNDING * abs(float(opening.mean()))
     method = (
         f"SAGE over {len(rows):,} of {test.data.rows:,} held-out rows, {2 * plan.orders} orders each, "
         f"{min(plan.background, train.data.rows)} background rows; "
