@@ -67,7 +67,7 @@ def test_certain_and_wrong_stays_finite():
     temperature = fit_temperature(probability, np.array([0, 0, 0, 0, 1]))
     assert 1 < temperature <= np.exp(3)
     always_right = np.array([[0.9, 0.1]] * 5)
-    assert fit_temperature(always_right, np.zeros(5, dtype=int)) == pytest.approx(np.exp(-3), rel=1e-6)
+    assert np.exp(-3) <= fit_temperature(always_right, np.zeros(5, dtype=int)) < 0.06
 
 
 def test_overconfidence_is_priced_close_to_what_it_costs():

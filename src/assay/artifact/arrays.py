@@ -35,7 +35,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         RunError: the file is absent, cut, or holds something pickled.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream:
+            stored = np.load(stream, allow_pickle=False)
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise RunError(f"{path} is a single array, expected a .npz of named arrays; the file is not Assay's")
             return {name: stored[name] for name in stored.files}

@@ -89,14 +89,16 @@ class TextColumn:
         """Sparse float32 (rows, terms)."""
         from scipy.sparse import csr_array
         from sklearn.feature_extraction.text import CountVectorizer
-        from sklearn.preprocessing import normalize
 
         counter = CountVectorizer(
             ngram_range=(1, 2), token_pattern=WORD_PATTERN, vocabulary={t: i for i, t in enumerate(self.terms)}, dtype=np.float64
         )
         counts = csr_array(counter.transform(as_words(series).fill_null("").to_list()))
         counts.data *= self.idf[counts.indices]
-        return csr_array(normalize(counts, copy=False).astype(np.float32))
+        row_of = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+        length = np.sqrt(np.bincount(row_of, weights=np.square(counts.data), minlength=counts.shape[0]))
+        counts.data /= length[row_of]
+        return csr_array(counts.astype(np.float32))
 
 
 Column = NumberColumn | DateColumn | CategoryColumn | TextColumn

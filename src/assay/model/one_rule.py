@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.core.seeds import seed_for
 from assay.model.contract import Model, Rows
-from assay.model.rule_cells import Cells, Partition, candidate_partitions, fit_values
+from assay.model.rule_cells import Cells, Partition, cross_fitted, fit_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,16 +38,23 @@ class OneRule(Model):
     def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
         both = train.followed_by(valid)
         self.start = loss.best_constant(both.target, both.weight, classes=classes)
-        cells = Cells(both, loss, classes)
-        folds = np.random.default_rng(seed_for(seed, "one-rule")).permutation(both.size) % FOLDS
-        best, best_loss = Partition("nothing", "", 0), cells.cross_fitted(Partition("nothing", "", 0), folds)
-        for partition in candidate_partitions(both, cells, FINALISTS):
-            now = cells.cross_fitted(partition, folds)
-            if now < best_loss:
-                best, best_loss = partition, now
+        best = self._chosen(both, loss, classes, seed)
         self.partition = best
         self.values = fit_values(both, best.cells(both.data), best.n_cells, loss, self.start)
         self.labels, self.class_names = best.labels(both.data), both.class_names
+
+    def _chosen(self, rows: Rows, loss: Loss, classes: int, seed: int) -> Partition:
+        """The partition with the lowest cross-fitted loss, if it beats the constant by more than its standard error."""
+        nothing = Partition("nothing", "", 0)
+        folds = np.random.default_rng(seed_for(seed, "one-rule")).permutation(rows.size) % FOLDS
+        finalists = Cells(rows, loss, classes).best_of_each()[:FINALISTS]
+        if not finalists or rows.size < 2 * FOLDS:
+            return nothing
+        losses, constant = cross_fitted(rows, finalists, folds, loss, classes)
+        place = int(np.argmin(np.average(losses, axis=1, weights=rows.weight)))
+        gain = constant - losses[place]
+        is_better = np.average(gain, weights=rows.weight) > gain.std() / np.sqrt(rows.size)
+        return finalists[place] if is_better else nothing
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         return self.values[self.partition.cells(data)]

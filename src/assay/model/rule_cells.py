@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -77,7 +77,10 @@ class Partition:
 
 
 class Cells:
-    """Rows ready to be cut: what the loss needs of each row, summed quickly by cell."""
+    """Rows ready to be cut: what the loss needs of each row, summed quickly by cell.
+
+    Absolute error is cut by squared error, which has sums; its cells still predict their medians.
+    """
 
     def __init__(self, rows: Rows, loss: Loss, classes: int) -> None:
         self.rows, self.loss, self.classes = rows, loss, classes
@@ -101,37 +104,74 @@ class Cells:
         columns = [np.bincount(cells, weights=self.sides[:, k], minlength=n_cells) for k in range(self.sides.shape[1])]
         return np.column_stack(columns)
 
-    def cross_fitted(self, partition: Partition, folds: NDArray[np.intp]) -> float:
-        """Mean loss of rows whose cell's constant was learned from the other folds."""
-        cells = partition.cells(self.rows.data)
-        losses = np.zeros(self.rows.size)
-        for fold in np.unique(folds):
-            here, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-            if len(rest) == 0:
-                rest = here
-            learned = self.rows.take_targets(rest)
-            prior = self.loss.best_constant(*learned, classes=self.classes)
-            values = _values(*learned, cells[rest], partition.n_cells, self.loss, prior)
-            losses[here] = self.loss.per_row(self.rows.target[here], values[cells[here]])
-        return float(np.average(losses, weights=self.weight))
+    def best(self, kind: str, place: int) -> tuple[float, Partition]:
+        """The best partition by one column on these rows, after what it leaves."""
+        data = self.rows.data
+        if kind == "threshold":
+            return self._best_threshold(data.numbers[:, place], data.number_names[place], place)
+        if kind == "table":
+            name, size = data.code_names[place], data.code_sizes[place]
+            left = self.impurity(self.sums(data.codes[:, place].astype(np.intp), size))
+            return float(left), Partition("table", name, place, n_cells=size)
+        present = np.asarray((data.bags[place] > 0).astype(np.float64).T @ self.sides)
+        left = self.impurity(np.stack([self.sides.sum(axis=0) - present, present], axis=1))
+        term = int(np.argmin(left))
+        return float(left[term]), Partition("term", data.bag_names[place], place, term=term, n_cells=2)
+
+    def best_of_each(self) -> list[Partition]:
+        """The best partition of each column, the one that leaves least first."""
+        data = self.rows.data
+        places = [("threshold", i) for i in range(len(data.number_names)) if not np.isnan(data.numbers[:, i]).all()]
+        places += [("table", i) for i in range(len(data.code_names))]
+        places += [("term", i) for i in range(len(data.bag_names))]
+        return [partition for _, partition in sorted((self.best(*one) for one in places), key=lambda found: found[0])]
+
+    def _best_threshold(self, values: NDArray[np.float64], name: str, place: int) -> tuple[float, Partition]:
+        edges = _thresholds(values[~np.isnan(values)])
+        # Bin b holds the values in (edge b-1, edge b]; the last but one those above all edges, the last the missing ones.
+        bins = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
+        sums = self.sums(bins.astype(np.intp), len(edges) + 2)
+        below = np.cumsum(sums[:-2], axis=0)
+        above = sums[:-1].sum(axis=0) - below
+        missing = np.broadcast_to(sums[-1], below.shape)
+        left = self.impurity(np.stack([below, above, missing], axis=1))
+        at = int(np.argmin(left))
+        return float(left[at]), Partition("threshold", name, place, threshold=float(edges[at]), n_cells=3)
 
 
-def candidate_partitions(rows: Rows, cells: Cells, at_most: int) -> Iterator[Partition]:
-    """The best partition of each column, those that look best on these rows first, `at_most` of them."""
-    found: list[tuple[float, Partition]] = []
-    data = rows.data
-    for place, name in enumerate(data.number_names):
-        found += _best_threshold(data.numbers[:, place], name, place, cells)
-    for place, (name, size) in enumerate(zip(data.code_names, data.code_sizes, strict=True)):
-        sums = cells.sums(data.codes[:, place].astype(np.intp), size)
-        found.append((float(cells.impurity(sums)), Partition("table", name, place, n_cells=size)))
-    for place, (name, bag) in enumerate(zip(data.bag_names, data.bags, strict=True)):
-        present = np.asarray((bag > 0).astype(np.float64).T @ cells.sides)
-        both = np.stack([cells.sides.sum(axis=0) - present, present], axis=1)
-        impurity = cells.impurity(both)
-        term = int(np.argmin(impurity))
-        found.append((float(impurity[term]), Partition("term", name, place, term=term, n_cells=2)))
-    yield from (partition for _, partition in sorted(found, key=lambda one: one[0])[:at_most])
+def cross_fitted(
+    rows: Rows, partitions: Sequence[Partition], folds: NDArray[np.intp], loss: Loss, classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Loss of each row when threshold, word and cell values were learned from the other folds.
+
+    Returns:
+        Losses by the column of each partition (partitions, rows), and by the best constant of the other folds (rows,).
+    """
+    losses, constant = np.zeros((len(partitions), rows.size)), np.zeros(rows.size)
+    for fold in np.unique(folds):
+        here, rest = np.flatnonzero(folds == fold), rows.take(np.flatnonzero(folds != fold))
+        cells, shown = Cells(rest, loss, classes), rows.take(here)
+        prior = loss.best_constant(rest.target, rest.weight, classes=classes)
+        constant[here] = loss.per_row(shown.target, np.repeat(prior[None], len(here), axis=0))
+        for number, partition in enumerate(partitions):
+            _, learned = cells.best(partition.kind, partition.place)
+            values = fit_values(rest, learned.cells(rest.data), learned.n_cells, loss, prior)
+            losses[number, here] = loss.per_row(shown.target, values[learned.cells(shown.data)])
+    return losses, constant
+
+
+def _thresholds(present: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where a number may be cut: between its values, or at its quantiles where there are many."""
+    if len(present) == 0:
+        return np.zeros(1)
+    distinct = np.unique(present)
+    if len(distinct) > MAX_THRESHOLDS + 1:
+        edges = np.unique(np.quantile(present, np.arange(1, MAX_THRESHOLDS + 1) / (MAX_THRESHOLDS + 1)))
+        edges = edges[edges < distinct[-1]]
+    else:
+        edges = (distinct[:-1] + distinct[1:]) / 2
+    # One value and missing rows: the cut between present and missing remains.
+    return np.asarray(edges if len(edges) else distinct[:1])
 
 
 def fit_values(rows: Rows, cells: NDArray[np.intp], n_cells: int, loss: Loss, prior: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -166,27 +206,3 @@ def _values(
         best = float(loss.best_constant(target[members], weight[members]))
         values[cell] = (len(members) * best + PRIOR_ROWS * float(prior)) / (len(members) + PRIOR_ROWS)
     return values
-
-
-def _best_threshold(values: NDArray[np.float64], name: str, place: int, cells: Cells) -> list[tuple[float, Partition]]:
-    present = values[~np.isnan(values)]
-    if len(present) == 0:
-        return []
-    distinct = np.unique(present)
-    if len(distinct) > MAX_THRESHOLDS + 1:
-        edges = np.unique(np.quantile(present, np.arange(1, MAX_THRESHOLDS + 1) / (MAX_THRESHOLDS + 1)))
-        edges = edges[edges < distinct[-1]]
-    else:
-        edges = (distinct[:-1] + distinct[1:]) / 2
-    if len(edges) == 0:
-        # One value and missing rows: the cut between present and missing remains.
-        edges = distinct[:1]
-    # Bin b holds the values in (edge b-1, edge b]; the last but one those above all edges, the last the missing ones.
-    bins = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
-    sums = cells.sums(bins.astype(np.intp), len(edges) + 2)
-    below = np.cumsum(sums[:-2], axis=0)
-    above = sums[:-1].sum(axis=0) - below
-    missing = np.broadcast_to(sums[-1], below.shape)
-    impurity = cells.impurity(np.stack([below, above, missing], axis=1))
-    at = int(np.argmin(impurity))
-    return [(float(impurity[at]), Partition("threshold", name, place, threshold=float(edges[at]), n_cells=3))]
