@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +22,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 MOST_PLAYERS = 40
 KEPT_ALONE = 30
+FEWEST_IN_BLOCK = 20
 # A mixed matrix of at most 50 thousand rows and 8 million cells (64 MB) keeps the machine's caches and memory in peace.
 BATCH_ROWS = 50_000
 BATCH_CELLS = 8_000_000
@@ -42,26 +44,32 @@ class Player:
 def players_of(
     sources: Iterable[str], order: Iterable[str] = (), *, at_most: int = MOST_PLAYERS, alone: int = KEPT_ALONE
 ) -> tuple[Player, ...]:
-    """The players for these columns: each its own while there are at most `at_most`, else the strongest alone and the rest as one.
+    """The players for these columns: each its own while there are at most `at_most`, else the strongest alone, the rest in blocks.
+
+    A block holds at least 20 neighbours in the table's order, so that pixels of a region or questions of a page stay together.
 
     Args:
         sources: The columns that the encoding reads.
         order: Columns by strength, the strongest first; columns that it leaves out count as weakest.
-        at_most: The largest number of columns that all play alone.
-        alone: How many play alone where there are more.
+        at_most: The largest number of players.
+        alone: How many columns play alone where there are more.
 
     Example:
         >>> [p.name for p in players_of("abcde", order="ec", at_most=4, alone=2)]
-        ['e', 'c', '3 other columns']
+        ['e', 'c', '3 other columns, a to d']
     """
     names = tuple(dict.fromkeys(sources))
     if len(names) <= at_most:
         return tuple(Player(name, (name,)) for name in names)
     known = set(names)
     ranked = tuple(dict.fromkeys((*(name for name in order if name in known), *names)))
-    rest = set(ranked[alone:])
-    pooled = tuple(name for name in names if name in rest)
-    return (*(Player(name, (name,)) for name in ranked[:alone]), Player(f"{len(pooled)} other columns", pooled))
+    strongest = set(ranked[:alone])
+    rest = [name for name in names if name not in strongest]
+    n_blocks = max(1, min(at_most - alone, len(rest) // FEWEST_IN_BLOCK))
+    cuts = [len(rest) * i // n_blocks for i in range(n_blocks + 1)]
+    blocks = [tuple(rest[low:high]) for low, high in itertools.pairwise(cuts)]
+    pooled = (Player(f"{len(block)} other columns, {block[0]} to {block[-1]}", block) for block in blocks)
+    return (*(Player(name, (name,)) for name in ranked[:alone]), *pooled)
 
 
 class Coalitions:
