@@ -48,7 +48,7 @@ def test_truth_values_and_categories() -> None:
     assert typed("true", "False", "NA") == ("boolean", [True, False, None])
     assert typed("yes", "no") == ("category", ["yes", "no"])
     assert typed("yes", "no", kind="boolean") == ("boolean", [True, False])
-    assert typed(" a", "b ") == ("category", ["a", "b"])
+    assert typed(" a", " b ") == ("category", ["a", "b"])
     assert typed(" a", "b") == ("category", [" a", "b"])
     assert typed("?", "a", " ", "None") == ("category", [None, "a", None, "None"])
 

@@ -175,6 +175,12 @@ def test_unpaired_quotation_marks_swallow_no_rows(tmp_path: Path) -> None:
     assert any("quotation marks" in note for note in table.notes)
 
 
+def test_unpaired_quotes_of_whole_lines_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "quotes.csv"
+    path.write_text('a,b\n1,"two\n3,four\n')
+    assert read(path).frame["b"].to_list() == ['"two', "four"]
+
+
 def test_quotes_inside_fields_and_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b'a,b\r\n1,"x, y"\r\n2,5" z\r\n')
@@ -241,6 +247,7 @@ BAD_FILES = {
     "too few fields at first": ("x.csv", "a,b\n1\n3,4\n", r"line 2: 1 fields, expected 2"),
     "too many fields": ("x.csv", "a,b\n1,2\n3,4,5\n", r"line 3: 3 fields, expected 2"),
     "ragged behind quoted lines": ("x.csv", 'a,b\n"1\n\n1",2\n3\n', r"line 5: 1 fields, expected 2"),
+    "an open quote": ("x.csv", 'a,b\n1,"2\n3\n4,5\n', r"line 2: a quotation mark opens a field that never ends"),
     "a name twice": ("x.csv", "a,b,a\n1,2,3\n", r"'a' is column 1 and 3"),
     "mixed encodings": ("x.csv", "n,m\né,1\n".encode() + "ü,2\n".encode("latin-1"), r"line 2 is UTF-8 .*line 3 is not \(byte 0xfc\)"),
     "nul bytes": ("x.csv", b"a,b\n1,2\n\x00\x01\x02,4\n", "NUL byte in line 3"),

@@ -136,19 +136,24 @@ def _polars(file: _File, schema: dict[str, Any], quote: str | None) -> pl.DataFr
 def _by_line(file: _File) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Read what the fast reader refuses, or say which line is wrong; quotes that do not pair are text if every line is whole."""
     names, separator = file.dialect.names, file.dialect.separator
-    counts = separator_counts(file.data, separator)
-    if file.data.find(b'"') >= 0 and (counts == len(names) - 1).all():
-        frame = _polars(file, dict.fromkeys(names, pl.String), None)
-        return frame, ("quotation marks do not pair; they were read as part of the text",)
+    n_quotes = bytes(file.data).count(b'"')
+    if n_quotes % 2 == 1 or (n_quotes and separator == "\t"):
+        counts = separator_counts(file.data, separator)
+        if (counts == len(names) - 1).all():
+            frame = _polars(file, dict.fromkeys(names, pl.String), None)
+            return frame, ("quotation marks do not pair; they were read as part of the text",)
     frame = rows_by_line(file.data, separator, file.dialect.first_line, len(names), file.where)
     return frame.rename(dict(zip(frame.columns, names, strict=True))), ("quotation marks inside fields were read as part of the text",)
 
 
 def _literal_quotes(file: _File, frame: pl.DataFrame, schema: dict[str, Any]) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Undo quotes that swallowed lines: if every line is whole without them, there must be as many rows as lines."""
-    if len(file.data) > LARGE_BYTES or file.data.find(b'"') < 0:
+    """Undo quotes that swallowed lines of a tab-separated file, where quotes are mostly text.
+
+    If every line is whole without them, there must be as many rows as lines.
+    """
+    if file.dialect.separator != "\t" or file.data.find(b'"') < 0:
         return frame, ()
-    counts = separator_counts(file.data, file.dialect.separator)
+    counts = separator_counts(file.data, "\t")
     lines = counts.size - (1 if file.dialect.has_header else 0)
     if frame.width > 1 and (counts == frame.width - 1).all() and frame.height < lines:
         return _polars(file, schema, None), ("quotation marks do not pair; they were read as part of the text",)
@@ -161,8 +166,8 @@ def _checked_rows(file: _File, frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     Raises:
         SourceError: such a row; says its line.
     """
-    counts = separator_counts(file.data, file.dialect.separator)
-    if (counts < frame.width - 1).any():
+    counts = separator_counts(file.data, file.dialect.separator, quoted=file.data.find(b'"') >= 0)
+    if (counts != frame.width - 1).any():
         rows_by_line(file.data, file.dialect.separator, file.dialect.first_line, frame.width, file.where)
     last = frame.to_series(frame.width - 1).is_null()
     if not last.any():

@@ -247,10 +247,9 @@ def _as_text(column: pl.Series, trimmed: pl.Series, kind: str | None) -> Typed:
     if kept.is_empty():
         return Typed(values, kind or "category", _counted(column, lost))
     notes: tuple[str, ...] = ()
-    padded = (trimmed.str.len_bytes() < column.str.len_bytes()).filter(~lost.fill_null(value=True))
-    if padded.all():
+    if column.filter(~lost.fill_null(value=True)).str.starts_with(" ").all():
         values = _blanked(trimmed, lost)
-        notes = (f"column {column.name!r} had blanks around every value, which were taken off",)
+        notes = (f"column {column.name!r} had a blank before every value, which was taken off",)
     if kept.head(PROBE_ROWS).str.contains(r"^0\d+$").any() and kept.str.contains(r"^\d+$").all():
         notes = (*notes, f"column {column.name!r} has digits that start with 0, taken as codes and not as numbers")
     return Typed(values, kind or _text_kind(kept), _counted(column, lost), notes)

@@ -22,24 +22,32 @@ BLOCK_BYTES = 1 << 24
 MAX_FIELD_CHARACTERS = 1 << 28
 
 
-def separator_counts(data: Data, separator: str) -> NDArray[np.int64]:
-    r"""Separators in each line that is not blank, quotes disregarded; the last line may lack its newline.
+def separator_counts(data: Data, separator: str, *, quoted: bool = False) -> NDArray[np.int64]:
+    r"""Separators in each line that is not blank; the last line may lack its newline.
+
+    Args:
+        data: UTF-8 text, or an older encoding that holds ASCII.
+        separator: One ASCII character.
+        quoted: Disregard separators and line ends between quotation marks.
 
     Example:
-        >>> separator_counts(b"a,b\n1,2\n3\n", ",").tolist()
+        >>> separator_counts(b'a,b\n1,"2,\n3"\n3\n', ",", quoted=True).tolist()
         [1, 1, 0]
     """
     mark, parts, carried = ord(separator), [], b""
     for start in range(0, len(data), BLOCK_BYTES):
         block = carried + data[start : start + BLOCK_BYTES]
-        whole = block.rfind(b"\n") + 1 if start + BLOCK_BYTES < len(data) else len(block)
-        block, carried = block[:whole], block[whole:]
-        codes = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", dtype=np.uint8)
-        ends = np.flatnonzero(codes == 10)
-        marks = np.flatnonzero(codes == mark)
+        last = start + BLOCK_BYTES >= len(data)
+        codes = np.frombuffer(block + b"\n" if last and not block.endswith(b"\n") else block, dtype=np.uint8)
+        ends, marks = np.flatnonzero(codes == 10), np.flatnonzero(codes == mark)
+        if quoted:
+            quotes = np.flatnonzero(codes == ord('"'))
+            ends, marks = (places[np.searchsorted(quotes, places) % 2 == 0] for places in (ends, marks))
+        whole = int(ends[-1]) + 1 if ends.size else 0
+        carried = b"" if last else block[whole:]
         counts = np.diff(np.searchsorted(marks, ends), prepend=0)
         lengths = np.diff(ends, prepend=-1) - 1
-        begins = np.concatenate([[0], ends[:-1] + 1])
+        begins = ends - lengths
         blank = (lengths == 0) | ((lengths == 1) & (codes[begins] == 13))
         parts.append(counts[~blank])
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
@@ -59,16 +67,18 @@ def rows_by_line(data: Data, separator: str, first_line: int, width: int, where:
     """All rows, read field by field: slow, lenient with stray quotes, strict with the number of fields.
 
     Raises:
-        SourceError: a row has too few or too many fields; says its line.
+        SourceError: a row has too few or too many fields, or a quoted field does not end; says its line.
     """
-    text = io.StringIO(bytes(data).decode("utf-8-sig"), newline="")
+    content = bytes(data).decode("utf-8-sig")
+    text = io.StringIO(content, newline="")
     for _ in range(first_line):
         text.readline()
     reader = csv.reader(text, delimiter=separator)
     columns: list[list[str | None]] = [[] for _ in range(width)]
     with long_fields():
-        begin = first_line + 1
+        begin = end = first_line + 1
         for row in reader:
+            begin, end = end, first_line + reader.line_num + 1
             if row and len(row) != width:
                 raise SourceError(
                     f"{where}, line {begin}: {len(row)} fields, expected {width} as in the header; "
@@ -76,5 +86,8 @@ def rows_by_line(data: Data, separator: str, first_line: int, width: int, where:
                 )
             for column, value in zip(columns, row, strict=False):
                 column.append(value or None)
-            begin = first_line + reader.line_num + 1
+    if end - begin > 1 and content.count('"') % 2 == 1:
+        raise SourceError(
+            f"{where}, line {begin}: a quotation mark opens a field that never ends; close it, or double it inside a quoted field"
+        )
     return pl.DataFrame([pl.Series(f"{i}", column, dtype=pl.String) for i, column in enumerate(columns)])
