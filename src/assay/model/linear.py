@@ -65,14 +65,17 @@ class Linear(Model):
         end = self._design.scores(data, self.coefficients) + self.intercept
         return self._elicit((1 - t) * self.start + t * end)
 
-    def path_gradient(self, data: Encoded, target: NDArray[np.generic], t: float) -> dict[str, float]:
-        """Derivative by t of the mean loss along `path`, split by source, in the loss's unit.
+    def path_gradient(
+        self, data: Encoded, target: NDArray[np.generic], t: float, weight: NDArray[np.float64] | None = None
+    ) -> dict[str, float]:
+        """Derivative by t of the (weighted) mean loss along `path`, split by source, in the loss's unit.
 
         dL/dt = mean over rows of sum over outputs k of dL/dz_k * dz_k/dt, and dz/dt is a sum over the sources. Integrated
         over t from 0 to 1 the entries sum to loss(model) - loss(constant). What each source adds is counted from its
         training mean; "intercept" is the rest.
         """
-        slope = self._loss_slope(self.path(data, t), target) / data.rows
+        share = np.full(data.rows, 1.0 / data.rows) if weight is None else weight / weight.sum()
+        slope = self._loss_slope(self.path(data, t), target) * share[:, None]
         by_column = (self._design.transposed_product(data, slope) * self.coefficients).sum(axis=1)
         total = slope.sum(axis=0)
         booked = {source: float(moved - total @ self.centre[source]) for source, moved in self._design.by_source(by_column).items()}
