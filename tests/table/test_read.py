@@ -1,7 +1,11 @@
 """Every format gives the same table, and every bad file one line of cause and cure."""
 
+import datetime
 import gzip
 import json
+import os
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -85,6 +89,22 @@ def test_pandas_dates_categories_and_index_names() -> None:
     )
     table = read(frame)
     assert dict(table.kinds) == {"day": "date", "zoned": "date", "sort": "category", "7": "number"}
+    pandas_types = pandas.DataFrame(
+        {
+            "big": pandas.array([2**60 + 1, 5], dtype="Int64"),
+            "holes": pandas.array([1, None], dtype="Int64"),
+            "month": pandas.period_range("2024-01", periods=2, freq="M"),
+            "span": pandas.to_timedelta(["1D", "2h"]),
+            "stamp": pandas.Series([pandas.Timestamp("2024-01-01"), None], dtype=object),
+            "real": pandas.array([1.5, None], dtype="Float64"),
+            "mixed": pandas.Series([1, "x"], dtype=object),
+            "text": pandas.Series(["a b", None], dtype="string"),
+        }
+    )
+    assert read(pandas_types).frame.rows() == [
+        (2**60 + 1, 1, "2024-01", 86400.0, datetime.datetime(2024, 1, 1), 1.5, "1", "a b"),
+        (5, None, "2024-02", 7200.0, None, None, "x", None),
+    ]
     assert str(table.frame["zoned"][0]) == "2024-01-01 10:00:00"
     assert table.frame["day"][1] is None
 
@@ -349,3 +369,32 @@ def test_infinite_numbers_stay_and_nan_is_missing(tmp_path: Path) -> None:
     want = [float("inf"), None, float("-inf"), 1.5]
     assert read(path).frame["a"].to_list() == want
     assert read({"a": np.array([np.inf, np.nan, -np.inf, 1.5])}).frame["a"].to_list() == want
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(gzip.compress(b"a,b\n1,2\n")))
+    writer.start()
+    table = read(pipe)
+    writer.join()
+    assert table.frame.rows() == [(1, 2)]
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bad(tmp_path / "x.csv", "a,b\n1,2")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SourceError, match=r"cannot read .*x\.csv: Permission denied"):
+        read(path)
+
+
+def test_refusing_a_wide_file_is_quick(tmp_path: Path) -> None:
+    path = bad(tmp_path / "x.csv", ",".join(f"c{i}" for i in range(100_000)) + "\n" + (",".join(["1"] * 100_000) + "\n") * 200)
+    start = time.process_time()
+    with pytest.raises(SourceError, match="100,000 columns"):
+        read(path)
+    assert time.process_time() - start < 3

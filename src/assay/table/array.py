@@ -31,7 +31,7 @@ def read_npz(data: Data, where: str) -> Raw:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
         raise SourceError(f"{where} cannot be read as .npz ({first_line(problem)}); save plain arrays with numpy.savez") from problem
     if not arrays:
-        raise SourceError(f"{where} is a zip file without NumPy arrays; unpack it and give the file inside")
+        raise SourceError(f"{where} is a zip file without NumPy arrays; unpack it, or save a spreadsheet as CSV")
     notes = []
     training = [name for name in arrays if name.endswith("_train")]
     if training:

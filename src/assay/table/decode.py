@@ -40,10 +40,13 @@ def opened(path: Path) -> Iterator[Data]:
     """
     try:
         with path.open("rb") as stream:
+            if not path.is_file():
+                yield _streamed(stream.read(), path)
+                return
             if path.stat().st_size == 0:
                 raise SourceError(f"{path} is empty (0 bytes); give a file with a header and rows")
             if stream.read(2) == GZIP_MAGIC:
-                yield unpacked(path)
+                yield unpacked(path.read_bytes(), path)
                 return
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 yield mapped
@@ -51,14 +54,21 @@ def opened(path: Path) -> Iterator[Data]:
         raise SourceError(f"cannot read {path}: {problem.strerror or problem}; check its permissions") from problem
 
 
-def unpacked(path: Path) -> bytes:
+def _streamed(content: bytes, path: Path) -> bytes:
+    """What came through a pipe."""
+    if not content:
+        raise SourceError(f"{path} gave 0 bytes; give a header and rows")
+    return unpacked(content, path) if content.startswith(GZIP_MAGIC) else content
+
+
+def unpacked(packed: bytes, path: Path) -> bytes:
     """The content of a gzipped file.
 
     Raises:
         SourceError: the file is cut or damaged, or holds nothing.
     """
     try:
-        content = gzip.decompress(path.read_bytes())
+        content = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error) as problem:
         raise SourceError(f"{path} is a damaged gzip file ({problem}); fetch or compress it again") from problem
     if not content:

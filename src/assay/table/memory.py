@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +16,7 @@ from assay.table.columnar import plain_columns
 from assay.table.dialect import refuse_wide
 from assay.table.raw import Raw
 
+KNOWN = (str, int, float, bytes, list, dict, tuple, datetime.date, datetime.timedelta, decimal.Decimal)
 ACCEPTED = "a path, the name of a sample, a pandas, Polars or Arrow table, or a dict of arrays"
 
 
@@ -61,14 +64,14 @@ def _pandas_column(column: Any) -> pl.Series:
     if dtype.startswith("datetime64"):
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if "," in dtype else column
         return pl.Series(naive.to_numpy().astype("datetime64[us]"))
-    if dtype.startswith(("int", "uint", "float", "bool")) and not missing.any():
-        return pl.Series(column.to_numpy())
-    if dtype.lower().startswith(("int", "uint", "float")):
-        whole = not dtype.lower().startswith("float")
+    whole = dtype.lower().startswith(("int", "uint"))
+    if not missing.any() and (whole or dtype.startswith(("float", "bool"))):
+        return pl.Series(column.to_numpy(dtype=dtype.partition("[")[0].lower()))
+    if whole or dtype.lower().startswith("float"):
         numbers = pl.Series(column.to_numpy(dtype="float64", na_value=float("nan"))).fill_nan(None)
         return numbers.cast(pl.Int64) if whole else numbers
     values = [None if absent else value for value, absent in zip(column.to_list(), missing.tolist(), strict=True)]
     kinds = {type(value) for value in values if value is not None}
-    if len(kinds) > 1 and kinds != {int, float}:
+    if kinds - {int, float} and (len(kinds) > 1 or not all(issubclass(kind, KNOWN) for kind in kinds)):
         values = [value if value is None or isinstance(value, str) else str(value) for value in values]
     return pl.Series(values, strict=False)

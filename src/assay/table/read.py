@@ -105,7 +105,7 @@ def _by_content(data: Data, path: Path, options: Mapping[str, Any]) -> Raw:
     suffixes = [s.lower() for s in path.suffixes]
     if head.startswith(PARQUET_MAGIC):
         return read_parquet(data, str(path))
-    if head.startswith(ARROW_MAGIC) or (head.startswith(STREAM_MAGIC) and {".arrow", ".feather", ".arrows", ".ipc"} & set(suffixes)):
+    if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
         return read_arrow(data, str(path))
     if head.startswith(ZIP_MAGIC):
         return read_npz(data, str(path))

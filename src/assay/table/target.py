@@ -151,7 +151,7 @@ def _codes(known: pl.Series) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         )
     if known.dtype.is_numeric():
         numbers = np.searchsorted(levels.to_numpy(), known.to_numpy())
-        return numbers.astype(np.int64), tuple(f"{v:.17g}" if isinstance(v, float) else str(v) for v in levels.to_list())
+        return numbers.astype(np.int64), tuple(str(v).removesuffix(".0") for v in levels.to_list())
     texts = known.cast(pl.String)
     labels = texts.unique().sort()
     place = pl.DataFrame({"label": labels, "code": np.arange(labels.len(), dtype=np.int64)})
