@@ -95,7 +95,8 @@ def place(at: Mapping[str, Any]) -> str:
         if key in ("rows", "rows_count"):
             continue
         if key == "columns":
-            words.append("columns " + ", ".join(repr(c) for c in value))
+            more = f" and {len(value) - 5:,} more" if len(value) > 5 else ""
+            words.append("columns " + ", ".join(repr(c) for c in list(value)[:5]) + more)
         else:
             words.append(f"{key} {value!r}" if isinstance(value, str) else f"{key} {value}")
     rows = list(at.get("rows", ()))

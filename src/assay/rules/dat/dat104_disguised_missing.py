@@ -12,6 +12,7 @@ from assay.core.table_evidence import ColumnEvidence, SuspectValue, TableEvidenc
 MIN_GAP_RANGES = 1.0
 MIN_ROWS_OF_CODE = 2
 MIN_SHARE_OF_MINUS_ONE = 0.01
+MIN_SHARE_OF_TEXTS = 0.01
 
 
 @rule("DAT104", "disguised-missing", severity=Severity.WARNING, since="0.1")
@@ -21,9 +22,9 @@ def disguised_missing(table: TableEvidence) -> Iterator[Finding]:
     Why it matters: A 999 that means "never" is read as a number: it moves the mean, stretches the scale for every honest value,
         and a linear model learns a slope across it. A word such as "unknown" becomes a category of its own, and counts of missing
         values lie.
-    How it is detected: Whole values that are words for missing (NULL, n/a, ?, -, unknown ...) or blank; and repeated nines in at
-        least 2 rows at a column's end, that are the only negative number or lie further from all others than these lie apart. A
-        lone -1 below numbers that are all 0 or more counts from 1 % of the rows.
+    How it is detected: Whole values that are words for missing (NULL, n/a, ?, -, unknown ...) or blank, in free text from 1 % of
+        the rows on; and repeated nines in at least 2 rows at a column's end, that are the only negative number or lie further
+        from all others than these lie apart. A lone -1 below numbers that are all 0 or more counts from 1 % of the rows.
     Remedy: Read the value as missing (--missing VALUE), and keep a flag if being missing tells something.
     Limits: Codes inside the range of honest values (99 among ages, 9999 among prices, 0 in a column that cannot be 0) are not
         seen, nor is "none", which is as often an answer. An honest amount may be capped at 99999: then the remedy is a cap flag.
@@ -47,19 +48,29 @@ def disguised_missing(table: TableEvidence) -> Iterator[Finding]:
 
 def _stands_for_missing(suspect: SuspectValue, column: ColumnEvidence) -> bool:
     if suspect.kind != "code":
-        return suspect.rows >= 1
+        return column.kind != "text" or suspect.rows >= MIN_SHARE_OF_TEXTS * column.rows
     if suspect.value == "-1":
         return math.isinf(suspect.score) and suspect.rows >= MIN_SHARE_OF_MINUS_ONE * column.rows
     return suspect.rows >= MIN_ROWS_OF_CODE and suspect.score >= MIN_GAP_RANGES
 
 
-def _column(*suspects: SuspectValue) -> TableEvidence:
-    return TableEvidence(rows=1000, columns=(ColumnEvidence("pdays", "number", rows=1000, distinct=27, suspects=suspects),))
+def _column(*suspects: SuspectValue, kind: str = "number") -> TableEvidence:
+    return TableEvidence(rows=1000, columns=(ColumnEvidence("pdays", kind, rows=1000, distinct=27, suspects=suspects),))
 
 
 @disguised_missing.bad
 def one_question_mark() -> TableEvidence:
-    return _column(SuspectValue("?", rows=1, kind="word", score=0.001, row_numbers=(7,)))
+    return _column(SuspectValue("?", rows=1, kind="word", score=0.001, row_numbers=(7,)), kind="category")
+
+
+@disguised_missing.bad
+def one_text_in_a_hundred() -> TableEvidence:
+    return _column(SuspectValue("n/a", rows=10, kind="word", score=0.01), kind="text")
+
+
+@disguised_missing.good
+def a_mail_whose_subject_is_a_dot() -> TableEvidence:
+    return _column(SuspectValue(".", rows=9, kind="word", score=0.009), kind="text")
 
 
 @disguised_missing.bad
