@@ -22,7 +22,7 @@ demo: $(VENV)/assay.stamp  ## Train on the bundled claims sample, print ledger a
 
 .PHONY: test
 test: $(VENV)/dev.stamp  ## Run all tests and doctests (JOBS=2 at a time)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp  ## Check style, format and the import contract

@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `train` and `demo`."""
     _add_train(commands)
     demo = command_of(commands, "demo", "train on the bundled claims sample, with a leak planted for Assay to catch", DEMO_EXAMPLES)
-    _add_run_options(demo)
+    _add_run_options(demo, default_folder="runs/demo")
     demo.add_argument("--rows", metavar="N", type=_count, default=4000, help="claim lines to generate (default 4000)")
     demo.set_defaults(run=run_demo)
 
@@ -60,18 +60,18 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
     train.add_argument(
         "--test", metavar="SHARE|FILE", type=test_part, default=0.2, help="share of rows to test on, or a file of them (default 0.2)"
     )
-    _add_run_options(train)
+    _add_run_options(train, default_folder="runs/ and the source's name, numbered if there is one already")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same command")
     add_reading(train)
     train.set_defaults(run=run_train)
 
 
-def _add_run_options(command: Parser) -> None:
+def _add_run_options(command: Parser, default_folder: str) -> None:
     command.add_argument("--seed", metavar="N", type=int, default=0, help="fixes every random choice (default 0)")
     command.add_argument(
         "--budget", metavar="SECONDS", type=_seconds, help="time for training; without it training ends when it no longer pays"
     )
-    command.add_argument("--out", metavar="FOLDER", help="run folder (default: runs/ and the source's name)")
+    command.add_argument("--out", metavar="FOLDER", help=f"run folder (default: {default_folder})")
     command.add_argument("--overwrite", action="store_true", help="replace a run that is already in that folder")
     command.add_argument("--quiet", action="store_true", help="no progress bar, no tables: the report's path alone")
     command.add_argument("--format", metavar="FORM", type=one_of("text", "json"), default="text", help="text (default) or json")
