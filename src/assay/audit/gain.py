@@ -31,11 +31,9 @@ def class_counts(
 
 
 def merged(counts: NDArray[np.float64], mapping: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The same sums over coarser levels (the second axis)."""
-    result = np.zeros((counts.shape[0], int(mapping.max()) + 1, *counts.shape[2:]))
-    for level, coarse in enumerate(mapping.tolist()):
-        result[:, coarse] += counts[:, level]
-    return result
+    """The same sums over coarser levels (the second axis), given the coarser level of each; coarser levels without any are left out."""
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(mapping)) + 1])
+    return np.add.reduceat(counts, starts, axis=1)
 
 
 def class_gain_bits(counts: NDArray[np.float64]) -> float:

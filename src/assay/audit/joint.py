@@ -86,33 +86,48 @@ def joint_shares(
     design = design_of(features)
     goal = np.eye(classes)[target.astype(np.int64)] if classes else target.astype(np.float64)[:, None]
     goal = goal[:, :-1] if classes == 2 else goal
-    tried = [_scores(design, asked, goal, folds, penalty) for penalty in PENALTIES]
+    fitted = _fitted(design, goal, folds)
+    tried = [_scores(design, fitted, asked, folds, penalty) for penalty in PENALTIES]
     shares = [_share(scores[0], target, classes, folds) for scores in tried]
     best = tried[int(np.argmax(shares))]
     rest: list[float | None] = [_share(s, target, classes, folds) if len(features) > 1 else None for s in best[1:]]
     return max(shares), rest
 
 
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Mean products of inputs with inputs and with the goal, without one fold; and that fold's inputs."""
+
+    gram: NDArray[np.float64]
+    moment: NDArray[np.float64]
+    held: NDArray[np.float64]
+
+
+def _fitted(design: Design, goal: NDArray[np.float64], folds: NDArray[np.int64]) -> list[_Moments]:
+    held = [design.matrix[folds == f] for f in range(FOLDS)]
+    grams = np.stack([x.T @ x for x in held])
+    moments = np.stack([x.T @ goal[folds == f] for f, x in enumerate(held)])
+    rows = [max(1, len(folds) - len(x)) for x in held]
+    gram, moment = grams.sum(axis=0), moments.sum(axis=0)
+    return [_Moments((gram - grams[f]) / rows[f], (moment - moments[f]) / rows[f], held[f]) for f in range(FOLDS)]
+
+
 def _scores(
-    design: Design, asked: Sequence[int], goal: NDArray[np.float64], folds: NDArray[np.int64], penalty: float
+    design: Design, fitted: Sequence[_Moments], asked: Sequence[int], folds: NDArray[np.int64], penalty: float
 ) -> NDArray[np.float64]:
     """Held-out scores of the whole regression and of each one with a block left out: (1 + asked, rows, outputs)."""
-    x = design.matrix
-    result = np.empty((1 + len(asked), *goal.shape))
-    held = [folds == f for f in range(FOLDS)]
-    grams = [x[h].T @ x[h] for h in held]
-    moments = [x[h].T @ goal[h] for h in held]
-    ridge = np.full(x.shape[1], penalty)
+    outputs = fitted[0].moment.shape[1]
+    result = np.empty((1 + len(asked), len(folds), outputs))
+    ridge = np.full(design.matrix.shape[1], penalty)
     ridge[-1] = 1e-9
-    for f, h in enumerate(held):
-        rows = float((~h).sum())
-        inverse = np.linalg.inv((sum(grams) - grams[f]) / rows + np.diag(ridge))
-        weights = inverse @ ((sum(moments) - moments[f]) / rows)
+    for f, one in enumerate(fitted):
+        inverse = np.linalg.inv(one.gram + np.diag(ridge))
+        weights = inverse @ one.moment
         every = [weights]
         for place in asked:
             block = design.blocks[place]
             every.append(weights - inverse[:, block] @ np.linalg.solve(inverse[np.ix_(block, block)], weights[block]))
-        result[:, h] = np.moveaxis((x[h] @ np.concatenate(every, axis=1)).reshape(-1, len(every), goal.shape[1]), 1, 0)
+        result[:, folds == f] = np.moveaxis((one.held @ np.concatenate(every, axis=1)).reshape(-1, len(every), outputs), 1, 0)
     return result
 
 

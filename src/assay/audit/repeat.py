@@ -57,15 +57,14 @@ def repeats_by_chance(frame: pl.DataFrame, other: pl.DataFrame | None = None, *,
     rng = np.random.default_rng(seed_for(seed, "repeats"))
     names = frame.columns
     halves = {tuple(names[::2]), tuple(names[: len(names) // 2]), tuple(names[i] for i in sorted(rng.permutation(len(names))[::2]))}
-    seen, scale = _sample(frame, rng)
+    seen, scale = _sample(counted, rng)
     if other is None:
-        return max(_inside(seen, half, rng) for half in sorted(halves)) * scale
-    asked, asked_scale = _sample(other, rng)
-    return max(_across(frame, asked, half, rng) for half in sorted(halves)) * asked_scale
+        return min(float(frame.height), max(_inside(seen, half, rng) for half in sorted(halves)) * scale**2)
+    return max(_across(frame, seen, half, rng) for half in sorted(halves)) * scale
 
 
 def _sample(frame: pl.DataFrame, rng: np.random.Generator) -> tuple[pl.DataFrame, float]:
-    """At most `ROWS_SHUFFLED` rows. Repeats grow with the square of the rows while they are rare: the scale is that square."""
+    """At most `ROWS_SHUFFLED` rows, and how many times as many there are; rare repeats grow with the square of that."""
     if frame.height <= ROWS_SHUFFLED:
         return frame, 1.0
     rows = np.sort(rng.choice(frame.height, ROWS_SHUFFLED, replace=False))
