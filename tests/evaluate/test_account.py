@@ -58,7 +58,7 @@ def test_an_evaluation_is_whole_and_travels(task):
     if task == "classification":
         assert sum(sum(row) for row in found.confusion) == 400
         assert [a.kind for a in found.ledger.adjustments] == ["memorised", "miscalibrated"]
-        assert found.ledger.adjustments[1].amount == found.calibration.gain
+        assert found.ledger.adjustments[1].amount == max(0.0, found.calibration.gain)
     else:
         assert found.calibration is None
         assert found.residuals[3] == (pytest.approx(final[3]), pytest.approx(test.target[3]))

@@ -35,9 +35,11 @@ def memorised(held_out: NDArray[np.float64], train: NDArray[np.float64]) -> Adju
 
 
 def miscalibrated(calibration: Calibration) -> Adjustment:
-    """What recalibration alone wins back on held-out rows, told beside the reduction."""
+    """What recalibration alone wins back on held-out rows, told beside the reduction; 0 where it wins nothing."""
     because = f"{calibration.method} scaling, cross-fitted on held-out rows; temperature {calibration.temperature:.3g} (EVL101)"
-    return Adjustment("miscalibrated", calibration.gain, se=calibration.gain_se, because=because)
+    if calibration.gain <= 0:
+        because = f"recalibration wins nothing: cross-fitted {calibration.method} scaling changes the loss by {-calibration.gain:+.2g}"
+    return Adjustment("miscalibrated", max(0.0, calibration.gain), se=calibration.gain_se, because=because)
 
 
 def leaked(closing: NDArray[np.float64], without_leaks: NDArray[np.float64], columns: tuple[str, ...] = ()) -> Adjustment:
