@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
+from typing import IO
 
 import polars as pl
 
@@ -15,29 +17,37 @@ from assay.table.raw import Raw
 PARQUET_MAGIC, ARROW_MAGIC, STREAM_MAGIC = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 
 
-def read_parquet(data: Data, where: str) -> Raw:
+def _stream(data: Data, path: Path) -> IO[bytes]:
+    """The bytes as a stream: a mapped file is opened again, so that it is not copied."""
+    return io.BytesIO(data) if isinstance(data, bytes) else path.open("rb")
+
+
+def read_parquet(data: Data, path: Path) -> Raw:
     """The rows of a Parquet file.
 
     Raises:
         SourceError: the file is damaged or cut, or has too many columns.
     """
+    where = str(path)
     try:
-        width = len(pl.read_parquet_schema(io.BytesIO(data)))
-        refuse_wide(width, where)
-        return plain_columns(pl.read_parquet(io.BytesIO(data)))
+        with _stream(data, path) as stream:
+            refuse_wide(len(pl.read_parquet_schema(stream)), where)
+            stream.seek(0)
+            return plain_columns(pl.read_parquet(stream, low_memory=True))
     except (pl.exceptions.PolarsError, OSError) as problem:
         raise SourceError(f"{where} is a damaged Parquet file ({first_line(problem)}); write or fetch it again") from problem
 
 
-def read_arrow(data: Data, where: str) -> Raw:
+def read_arrow(data: Data, path: Path) -> Raw:
     """The rows of an Arrow or Feather file, or of an Arrow stream.
 
     Raises:
         SourceError: the file is damaged or cut, or has too many columns.
     """
-    stream = bytes(data[:6]) != ARROW_MAGIC
+    where = str(path)
     try:
-        frame = pl.read_ipc_stream(io.BytesIO(data)) if stream else pl.read_ipc(io.BytesIO(data))
+        with _stream(data, path) as stream:
+            frame = pl.read_ipc(stream) if bytes(data[:6]) == ARROW_MAGIC else pl.read_ipc_stream(stream)
     except (pl.exceptions.PolarsError, OSError) as problem:
         raise SourceError(f"{where} is a damaged Arrow file ({first_line(problem)}); write or fetch it again") from problem
     refuse_wide(frame.width, where)

@@ -166,7 +166,7 @@ def _checked_rows(file: _File, frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     Raises:
         SourceError: such a row; says its line.
     """
-    counts = separator_counts(file.data, file.dialect.separator, quoted=file.data.find(b'"') >= 0)
+    counts = separator_counts(file.data, file.dialect.separator, quoted=True)
     if (counts != frame.width - 1).any():
         rows_by_line(file.data, file.dialect.separator, file.dialect.first_line, frame.width, file.where)
     last = frame.to_series(frame.width - 1).is_null()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -40,8 +41,8 @@ def separator_counts(data: Data, separator: str, *, quoted: bool = False) -> NDA
         last = start + BLOCK_BYTES >= len(data)
         codes = np.frombuffer(block + b"\n" if last and not block.endswith(b"\n") else block, dtype=np.uint8)
         ends, marks = np.flatnonzero(codes == 10), np.flatnonzero(codes == mark)
-        if quoted:
-            quotes = np.flatnonzero(codes == ord('"'))
+        quotes = np.flatnonzero(codes == ord('"')) if quoted else marks[:0]
+        if quotes.size:
             ends, marks = (places[np.searchsorted(quotes, places) % 2 == 0] for places in (ends, marks))
         whole = int(ends[-1]) + 1 if ends.size else 0
         carried = b"" if last else block[whole:]
@@ -50,6 +51,8 @@ def separator_counts(data: Data, separator: str, *, quoted: bool = False) -> NDA
         begins = ends - lengths
         blank = (lengths == 0) | ((lengths == 1) & (codes[begins] == 13))
         parts.append(counts[~blank])
+        if isinstance(data, mmap.mmap) and hasattr(data, "madvise"):
+            data.madvise(mmap.MADV_DONTNEED, start, min(BLOCK_BYTES, len(data) - start))  # keeps memory at one block
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 

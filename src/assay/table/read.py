@@ -104,9 +104,9 @@ def _by_content(data: Data, path: Path, options: Mapping[str, Any]) -> Raw:
     head = bytes(data[:64])
     suffixes = [s.lower() for s in path.suffixes]
     if head.startswith(PARQUET_MAGIC):
-        return read_parquet(data, str(path))
+        return read_parquet(data, path)
     if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
-        return read_arrow(data, str(path))
+        return read_arrow(data, path)
     if head.startswith(ZIP_MAGIC):
         return read_npz(data, str(path))
     for suffix, kind in ((".parquet", "Parquet"), (".feather", "Feather"), (".arrow", "Arrow"), (".npz", ".npz")):
