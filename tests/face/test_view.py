@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assay.core.ledger import Adjustment
 from assay.core.report import Report
-from assay.face.view import RunView, leaking_columns, percent, quantity, significant, verdict
+from assay.face.view import RunView, amount, leaking_columns, percent, quantity, significant, verdict
 
 
 def with_adjustments(view: RunView, *adjustments: Adjustment) -> RunView:
@@ -85,3 +85,10 @@ def test_what_is_not_finite_is_said(value: float) -> None:
 
 def test_no_minus_zero() -> None:
     assert quantity(-0.0001) == "0.000" and quantity(0.0001, signed=True) == "0.000"
+
+
+@given(st.floats(1e-6, 1e9), st.lists(st.floats(-1e9, 1e9), min_size=2))
+def test_one_scale_gives_all_figures_the_same_decimals(scale: float, values: list[float]) -> None:
+    decimals = {len(text.partition(".")[2]) for text in (amount(v, "squared error/row", scale) for v in values)}
+    assert len(decimals) == 1
+    assert not amount(-scale * 1e-13, "squared error/row", scale).startswith("-")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from assay.core.finding import Finding
 from assay.core.ledger import Ledger
-from assay.face.view import leaking_columns, p_text, percent, price_text, quantity, significant, verdict
+from assay.face.view import amount, leaking_columns, p_text, percent, price_text, verdict
 
 if TYPE_CHECKING:
     from assay.face.view import RunView
@@ -111,4 +111,4 @@ def _head(names: Iterable[str]) -> str:
 
 
 def _figure(value: float, ledger: Ledger) -> str:
-    return quantity(value) if ledger.unit.startswith("bits") else significant(value)
+    return amount(value, ledger.unit, ledger.opening)

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.core.eval_evidence import EvalEvidence
 from assay.core.finding import Finding, Severity
-from assay.core.ledger import Ledger
+from assay.core.ledger import Booking, Ledger
 from assay.core.report import Report
 from assay.core.split_evidence import SplitEvidence
 from assay.core.table_evidence import AssociationEvidence, TableEvidence
@@ -103,6 +103,27 @@ def significant(value: float, *, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''},.{digits}f}"
 
 
+def amount(value: float, unit: str, scale: float, *, signed: bool = False) -> str:
+    """Write a loss as a bare number with the decimals that suit the books: three for bits, else four digits of `scale`.
+
+    Args:
+        value: The loss or the amount.
+        unit: Of the books.
+        scale: A loss of the books' size, usually the opening balance; one scale aligns all figures of a ledger.
+        signed: Write a plus before positive ones.
+
+    Example:
+        >>> amount(0.2088, "squared error/row", 5774.0), amount(800.71, "squared error/row", 5774.0), amount(-0.1, "bits/row", 1.0)
+        ('0', '801', '-0.100')
+    """
+    if unit.startswith("bits") or not math.isfinite(value):
+        return quantity(value, signed=signed)
+    size = abs(scale) if math.isfinite(scale) and scale else 1.0
+    decimals = min(12, max(0, 3 - math.floor(math.log10(size))))
+    text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    return text if any(c in "123456789" for c in text) else text.lstrip("+-")
+
+
 def percent(share: float) -> str:
     """Write a share for people, in per cent; small ones keep a decimal.
 
@@ -115,6 +136,11 @@ def percent(share: float) -> str:
     if 0.995 <= share < 1.0:
         return f"{min(math.floor(share * 1000) / 10, 99.9):.1f} %"
     return f"{share * 100:.1f} %" if abs(share) < 0.0995 else f"{share * 100:.0f} %"
+
+
+def is_told_memorising(booking: Booking, unit: str, scale: float) -> bool:
+    """The booking is memorising, by more than is printed as zero."""
+    return booking.is_memorising and any(c in "123456789" for c in amount(booking.train or 0.0, unit, scale))
 
 
 def price_text(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from assay.face.report.look import AMBER, BLUE, FAINT, GREEN, GREY, INK, SERIES, SKY, VERMILION, WIDE, labels, legend, over, stack, ticks
-from assay.face.view import quantity, significant
+from assay.face.view import amount, quantity
 
 if TYPE_CHECKING:
     from assay.core.eval_evidence import Calibration, Rung, Slice
@@ -74,7 +74,7 @@ def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, w
             "low": r.held_out_loss - r.se,
             "high": r.held_out_loss + r.se,
             "kind": "recommended" if r.name == recommended else "other",
-            "text": quantity(r.held_out_loss) if unit.startswith("bits") else significant(r.held_out_loss),
+            "text": amount(r.held_out_loss, unit, opening),
             "told": f"{r.name}: {quantity(r.held_out_loss, unit)}, standard error {quantity(r.se, unit)}",
         }
         for r in rungs
@@ -116,9 +116,14 @@ def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
     )
     marks: list[Any] = [lines]
     if trace.best_epoch >= 0:
+        early = trace.best_epoch < many / 2
         kept = over([{"epoch": trace.best_epoch + 1, "text": "kept"}])
         marks.append(kept.mark_rule(color=INK, strokeDash=[4, 3], aria=False).encode(x="epoch:Q"))
-        marks.append(kept.mark_text(align="right", dx=-4, y="height", dy=-8, color=INK, aria=False).encode(x="epoch:Q", text="text:N"))
+        marks.append(
+            kept.mark_text(align="left" if early else "right", dx=5 if early else -5, y=34, color=INK, aria=False).encode(
+                x="epoch:Q", text="text:N"
+            )
+        )
     opening = over([{"loss": trace.opening, "text": "opening balance"}])
     marks.append(opening.mark_rule(color=GREY, aria=False).encode(y="loss:Q"))
     marks.append(opening.mark_text(align="right", x="width", dx=-4, dy=10, color=INK, aria=False).encode(y="loss:Q", text="text:N"))
@@ -132,8 +137,8 @@ def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
     rows = []
     for place, booking in enumerate(side.bookings):
         total = 0.0
-        for epoch, amount in enumerate(booking.by_epoch, start=1):
-            total += amount
+        for epoch, taken in enumerate(booking.by_epoch, start=1):
+            total += taken
             told = f"{booking.name}, up to epoch {epoch}: {quantity(total, unit)}"
             rows.append({"epoch": epoch, "layer": booking.name, "place": place, "amount": total, "told": told})
     names = list(dict.fromkeys(str(r["layer"]) for r in rows))
@@ -237,12 +242,12 @@ def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
     """How much more loss a row the worst parts of the held-out rows have than all of them, the worst first."""
     import altair as alt
 
+    high = max((s.excess for s in worst), default=1.0)
     rows = [
-        {"place": i, "excess": s.excess, "text": quantity(s.excess, signed=True) if unit.startswith("bits") else significant(s.excess),
+        {"place": i, "excess": s.excess, "text": amount(s.excess, unit, high, signed=True),
          "told": f"{s.rule}: {quantity(s.excess, unit, signed=True)} in {s.rows} rows"}
         for i, s in enumerate(worst)
     ]  # fmt: skip
-    high = max((s.excess for s in worst), default=1.0)
     scale = alt.Scale(domain=[0, high * (1.32 if width < 500 else 1.16)], nice=False)
     base = over(rows).encode(y=alt.Y("place:O", title=None, axis=labels(width, [s.rule for s in worst], 0.42)))
     bars = base.mark_bar(color=AMBER, height={"band": 0.65}).encode(

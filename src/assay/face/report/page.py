@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from assay.face.report import pictures
 from assay.face.report.steps import leading
-from assay.face.view import RunView, leaking_columns, p_text, percent, price_text, quantity, significant, verdict
+from assay.face.view import (
+    NOISE_SE,
+    RunView,
+    amount,
+    is_told_memorising,
+    leaking_columns,
+    p_text,
+    percent,
+    price_text,
+    quantity,
+    significant,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
+    from assay.core.eval_evidence import Calibration
     from assay.core.finding import Finding
     from assay.core.ledger import Side
     from assay.core.table_evidence import ColumnEvidence
@@ -39,6 +52,9 @@ def render(view: RunView) -> str:
     return template().render(
         view=view,
         verdict=verdict(view),
+        memorises=is_told_memorising,
+        alarm=bool(leaking_columns(view)),
+        options=[(name, value) for name, value in view.config.items() if value not in (None, "", (), [], {}, False)],
         style=_data("style.css"),
         pages=pages,
         pictures=pictures.of_view(view),
@@ -60,8 +76,8 @@ def template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters.update(quantity=quantity, percent=percent, price=price_text, figure=_figure, values=values_text, p=p_text)
-    made.filters.update(metric=metric_text, remedy=remedy_html, short="{:.2g}".format)
+    made.filters.update(quantity=quantity, percent=percent, price=price_text, figure=amount, values=values_text, p=p_text)
+    made.filters.update(metric=metric_text, remedy=remedy_html, short="{:.2g}".format, calibration=calibration_text)
     return made.from_string(_data("page.html"))
 
 
@@ -150,13 +166,20 @@ def values_text(column: ColumnEvidence) -> str:
     return words + (f" and {column.distinct - 3:,} more" if column.distinct > 3 else "")
 
 
+def calibration_text(found: Calibration, unit: str) -> str:
+    """Whether the probabilities can be taken at their word, with what recalibrating would win back."""
+    how = f"with a temperature of {found.temperature:.2f}" if found.method == "temperature" else f"by {found.method} scaling"
+    told = f"{quantity(found.gain)} ± {quantity(found.gain_se, unit)}, {how}; calibration error {quantity(found.error)}"
+    if found.gain > NOISE_SE * found.gain_se:
+        return f"Not quite: recalibrating wins back {told}."
+    return f"As far as these rows tell, yes: recalibrating wins nothing back beyond noise ({told})."
+
+
 def metric_text(value: float) -> str:
-    """A metric for people: three decimals, or four digits where it is large."""
+    """A metric for people: three decimals, or four digits where it is large; nearly 1 is not told as 1."""
+    if 0.9995 <= value < 1.0:
+        return "> 0.999"
     return f"{value:.3f}" if abs(value) < 10 else significant(value)
-
-
-def _figure(value: float, unit: str) -> str:
-    return quantity(value) if unit.startswith("bits") else significant(value)
 
 
 def _plain(value: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from assay.core.ledger import Booking, Ledger
-from assay.face.view import quantity, significant
+from assay.face.view import amount
 
 CUT_SHARE = 0.25
 """A reduction under this share of the opening balance would be unreadable on an axis from 0, which is then cut and says so."""
@@ -41,21 +41,23 @@ def steps_of(ledger: Ledger, leaking: Collection[str] = (), most: int = 10) -> t
         most: How many sources have a bar of their own.
     """
     low = _axis_start(ledger)
-    steps = [Step("opening", "balance", low, ledger.opening, _figure(ledger.opening, ledger.unit), low=low)]
+    steps = [Step("opening", "balance", low, ledger.opening, amount(ledger.opening, ledger.unit, ledger.opening), low=low)]
     level = ledger.opening
     shown, rest = leading(ledger.sources.bookings, most)
     for one in shown:
         kind = "leaking" if one.name in leaking else "learned" if one.held_out >= 0 else "raises the loss"
-        steps.append(_change(one.name, kind, (level, -one.held_out), ledger.unit, one.se, low=low))
+        steps.append(_change(one.name, kind, (level, -one.held_out), ledger, one.se, low=low))
         level -= one.held_out
     if rest:
         total = sum(b.held_out for b in rest)
         se = sum((b.se or 0.0) ** 2 for b in rest) ** 0.5 or None
         kind = "learned" if total >= 0 else "raises the loss"
-        steps.append(_change(f"{len(rest)} other columns", kind, (level, -total), ledger.unit, se, low=low))
+        steps.append(_change(f"{len(rest)} other columns", kind, (level, -total), ledger, se, low=low))
         level -= total
-    steps.append(_change("remainder", "told beside", (level, -ledger.sources.remainder), ledger.unit, None, low=low))
-    steps.append(Step("closing", "balance", low, ledger.closing, _figure(ledger.closing, ledger.unit), ledger.closing_se, low))
+    steps.append(_change("remainder", "told beside", (level, -ledger.sources.remainder), ledger, None, low=low))
+    steps.append(
+        Step("closing", "balance", low, ledger.closing, amount(ledger.closing, ledger.unit, ledger.opening), ledger.closing_se, low)
+    )
     return (*steps, *_adjusted(ledger, low))
 
 
@@ -71,21 +73,16 @@ def _adjusted(ledger: Ledger, low: float) -> list[Step]:
     steps, level = [], ledger.closing
     for one in ledger.adjustments:
         if one.counts and one.amount:
-            steps.append(_change(one.kind, "leaking", (level, one.amount), ledger.unit, one.se, low=low))
+            steps.append(_change(one.kind, "leaking", (level, one.amount), ledger, one.se, low=low))
             level += one.amount
     beside = [a for a in ledger.adjustments if not a.counts and a.amount > 0]
-    told = [_change(a.kind, "told beside", (ledger.closing, -a.amount), ledger.unit, a.se, low=low) for a in beside]
-    return [*steps, *told, Step("honest", "honest", low, level, _figure(level, ledger.unit), low=low)]
+    told = [_change(a.kind, "told beside", (ledger.closing, -a.amount), ledger, a.se, low=low) for a in beside]
+    return [*steps, *told, Step("honest", "honest", low, level, amount(level, ledger.unit, ledger.opening), low=low)]
 
 
-def _change(label: str, kind: str, level_and_amount: tuple[float, float], unit: str, se: float | None, *, low: float) -> Step:
-    level, amount = level_and_amount
-    text = quantity(amount, signed=True) if unit.startswith("bits") else significant(amount, signed=True)
-    return Step(label, kind, level, level + amount, text, se, low)
-
-
-def _figure(value: float, unit: str) -> str:
-    return quantity(value) if unit.startswith("bits") else significant(value)
+def _change(label: str, kind: str, level_and_amount: tuple[float, float], ledger: Ledger, se: float | None, *, low: float) -> Step:
+    level, change = level_and_amount
+    return Step(label, kind, level, level + change, amount(change, ledger.unit, ledger.opening, signed=True), se, low)
 
 
 def _axis_start(ledger: Ledger) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from assay.face.terminal.findings import findings_text
 from assay.face.terminal.layout import Paper, columns, cut, paper_of_stdout, wrapped
-from assay.face.view import NOISE_SE, RunView, percent, quantity, significant, verdict
+from assay.face.view import NOISE_SE, RunView, amount, is_told_memorising, percent, verdict
 
 if TYPE_CHECKING:
     from assay.core.eval_evidence import EvalEvidence
@@ -27,17 +27,17 @@ def ledger_text(ledger: Ledger, paper: Paper | None = None) -> str:
     """
     on = paper or paper_of_stdout()
     lines = [on.paint(f"Ledger of {ledger.model} on {ledger.rows:,} held-out rows, in {ledger.unit}", "bold")]
-    lines.append(f"  opening {_figure(ledger.opening, ledger.unit)}   the best constant answer")
+    lines.append(f"  opening {_of(ledger, ledger.opening)}   the best constant answer")
     lines += _source_lines(ledger, on)
     gone = ledger.reduction / ledger.opening if ledger.opening else 0.0
     lines.append(
-        f"  closing {_figure(ledger.closing, ledger.unit)} ± {_figure(ledger.closing_se, ledger.unit)}   {ledger.model};"
-        f" it takes away {_figure(ledger.reduction, ledger.unit)}, {percent(gone)} of the opening"
+        f"  closing {_of(ledger, ledger.closing)} ± {_of(ledger, ledger.closing_se)}   {ledger.model};"
+        f" it takes away {_of(ledger, ledger.reduction)}, {percent(gone)} of the opening"
     )
-    lines += _learner_lines(ledger.learners, ledger.unit, on)
+    lines += _learner_lines(ledger, on)
     lines += _adjustment_lines(ledger, on)
     honest = ledger.honest / ledger.opening if ledger.opening else 0.0
-    told = f"  honest  {_figure(ledger.honest, ledger.unit)} taken away, {percent(honest)} of the opening"
+    told = f"  honest  {_of(ledger, ledger.honest)} taken away, {percent(honest)} of the opening"
     lines.append(on.paint(told, "good" if ledger.honest >= ledger.reduction else "warning"))
     return "\n".join(lines)
 
@@ -49,8 +49,17 @@ def ladder_text(found: EvalEvidence, recommended: str = "", paper: Paper | None 
     best = recommended or found.model
     rows = []
     for r in found.ladder:
-        loss = f"{_figure(r.held_out_loss, found.unit)} ± {_figure(r.se, found.unit)}"
-        rows.append(["->" if r.name == best else "", r.name, loss, _figure(r.train_loss, found.unit), f"{r.seconds:.1f}", cut(r.note, 40)])
+        loss = f"{amount(r.held_out_loss, found.unit, found.opening)} ± {amount(r.se, found.unit, found.opening)}"
+        rows.append(
+            [
+                "->" if r.name == best else "",
+                r.name,
+                loss,
+                amount(r.train_loss, found.unit, found.opening),
+                f"{r.seconds:.1f}",
+                cut(r.note, on.width - 60),
+            ]
+        )
     title = on.paint(f"Ladder on {found.rows:,} held-out rows, loss in {found.unit}; -> is recommended", "bold")
     return "\n".join([title, *columns([head, *rows], "llrrrl", indent="  ")])
 
@@ -86,13 +95,13 @@ def _source_lines(ledger: Ledger, on: Paper) -> list[str]:
     shown, rest = (bookings, []) if len(bookings) <= MOST_SOURCES + 1 else (bookings[:MOST_SOURCES], bookings[MOST_SOURCES:])
     largest = max((abs(b.held_out) for b in shown), default=0.0)
     rows = [
-        [cut(b.name, NAME_ROOM), _figure(b.held_out, ledger.unit), _se(b.se, ledger.unit), _drawn(b, largest, on)]
+        [cut(b.name, NAME_ROOM), _of(ledger, b.held_out), _se(ledger, b.se), _drawn(b, largest, on)]
         for b in sorted(shown, key=lambda b: -b.held_out)
     ]
     if rest:
         total = sum(b.held_out for b in rest)
-        rows.append([f"{len(rest)} other columns", _figure(total, ledger.unit), "", on.bar(total, largest)])
-    rows.append(["remainder", _figure(ledger.sources.remainder, ledger.unit), "", _balance(ledger.sources)])
+        rows.append([f"{len(rest)} other columns", _of(ledger, total), "", on.bar(total, largest)])
+    rows.append(["remainder", _of(ledger, ledger.sources.remainder), "", _balance(ledger.sources)])
     return ["  by source, what it takes away", *columns(rows, "lrll", indent="    ")]
 
 
@@ -101,16 +110,24 @@ def _drawn(booking: Booking, largest: float, on: Paper) -> str:
     return f"{bar} raises the loss" if booking.held_out < -NOISE_SE * (booking.se or 0.0) else bar if booking.held_out > 0 else ""
 
 
-def _learner_lines(side: Side, unit: str, on: Paper) -> list[str]:
+def _learner_lines(ledger: Ledger, on: Paper) -> list[str]:
+    side = ledger.learners
     shown, rest = side.bookings[:MOST_LEARNERS], side.bookings[MOST_LEARNERS:]
     head = [on.paint(word, "soft") for word in ("by learner", "training", "held-out", "")]
     rows = [head]
     for b in shown:
-        train = "" if b.train is None else _figure(b.train, unit)
-        rows.append(["  " + cut(b.name, NAME_ROOM), train, _figure(b.held_out, unit), "memorising" if b.is_memorising else ""])
+        train = "" if b.train is None else _of(ledger, b.train)
+        rows.append(
+            [
+                "  " + cut(b.name, NAME_ROOM),
+                train,
+                _of(ledger, b.held_out),
+                "memorising" if is_told_memorising(b, ledger.unit, ledger.opening) else "",
+            ]
+        )
     if rest:
-        rows.append([f"  {len(rest)} others", "", _figure(sum(b.held_out for b in rest), unit), ""])
-    rows.append(["  remainder", "", _figure(side.remainder, unit), _balance(side)])
+        rows.append([f"  {len(rest)} others", "", _of(ledger, sum(b.held_out for b in rest)), ""])
+    rows.append(["  remainder", "", _of(ledger, side.remainder), _balance(side)])
     return columns(rows, "lrrl", indent="  ")
 
 
@@ -120,10 +137,10 @@ def _adjustment_lines(ledger: Ledger, on: Paper) -> list[str]:
     rows = [
         [
             a.kind,
-            _figure(-a.amount if a.counts else a.amount, ledger.unit),
-            _se(a.se, ledger.unit),
+            _of(ledger, -a.amount if a.counts else a.amount),
+            _se(ledger, a.se),
             on.paint("taken off", "error") if a.counts else "told beside",
-            cut(a.because, 50),
+            cut(a.because, on.width - 46),
         ]
         for a in ledger.adjustments
     ]
@@ -142,9 +159,9 @@ def _side_by_side(first: RunView, second: RunView, on: Paper) -> list[list[str]]
     for name in ("opening", "closing", "reduction", "honest"):
         a, b = float(getattr(one, name)), float(getattr(two, name))
         noise = NOISE_SE * (one.closing_se**2 + two.closing_se**2) ** 0.5
-        told = quantity(b - a, signed=True) if one.unit.startswith("bits") else significant(b - a, signed=True)
+        told = amount(b - a, one.unit, one.opening, signed=True)
         within = " (within noise)" if name != "opening" and abs(b - a) <= noise and a != b else ""
-        rows.append([name, _figure(a, one.unit), _figure(b, two.unit), (told + within) if one.unit == two.unit else ""])
+        rows.append([name, _of(one, a), _of(two, b), (told + within) if one.unit == two.unit else ""])
     return rows
 
 
@@ -159,8 +176,8 @@ def _moved(first: RunView, second: RunView, on: Paper) -> list[str]:
         return ["by source: no difference"]
     head = [on.paint(w, "soft") for w in ("by source, what moved most", "", "", "")]
     return columns(
-        [head, *([f"  {cut(n, NAME_ROOM)}", *(_figure(x[n], one.unit) if n in x else "absent" for x in (was, now)),
-                  quantity(gap[n], signed=True) if one.unit.startswith("bits") else significant(gap[n], signed=True)] for n in moved)],
+        [head, *([f"  {cut(n, NAME_ROOM)}", *(_of(one, x[n]) if n in x else "absent" for x in (was, now)),
+                  amount(gap[n], one.unit, one.opening, signed=True)] for n in moved)],
         "lrrr",
     )  # fmt: skip
 
@@ -169,9 +186,9 @@ def _balance(side: Side) -> str:
     return f"{'within' if side.balances else 'NOT within'} the promised {side.tolerance:.2g}"
 
 
-def _se(se: float | None, unit: str) -> str:
-    return "" if se is None else f"± {_figure(se, unit)}"
+def _se(ledger: Ledger, se: float | None) -> str:
+    return "" if se is None else f"± {_of(ledger, se)}"
 
 
-def _figure(value: float, unit: str) -> str:
-    return quantity(value) if unit.startswith("bits") else significant(value)
+def _of(ledger: Ledger, value: float) -> str:
+    return amount(value, ledger.unit, ledger.opening)
