@@ -76,6 +76,7 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start: Fitted | None, rough: bool) -> Fitted:
+    from scipy.linalg import LinAlgWarning
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -95,7 +96,8 @@ def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start:
     if start is not None and len(seen) == classes:
         solver.coef_, solver.intercept_ = start.coefficients.T.copy(), start.intercept.copy()
     with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always", ConvergenceWarning)
+        for doubt in (ConvergenceWarning, LinAlgWarning):
+            warnings.simplefilter("always", doubt)
         solver.fit(matrix, rows.target, sample_weight=rows.weight)
     return _spread(solver.coef_.T, solver.intercept_, seen, outputs, rows=rows.size, converged=not heard)
 

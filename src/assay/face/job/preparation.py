@@ -53,7 +53,7 @@ class Parts:
     def rows(self, positions: NDArray[np.intp]) -> Rows:
         """The encoded rows at these positions, with targets and weights."""
         weight = None if self.weight is None else self.weight[positions]
-        return Rows(self.encoded.take(positions), self.target.values[positions], weight)
+        return Rows(self.encoded.take(positions), self.target.values[positions], weight, self.target.classes)
 
     def without(self, columns: tuple[str, ...]) -> Parts:
         """The same cut with some columns taken from the features and the encoding made anew."""
