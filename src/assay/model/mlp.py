@@ -235,7 +235,6 @@ class Mlp(Model):
         numbers, gaps = self._scaling.apply(data.numbers)
         bags = []
         for bag in data.bags:
-            bag.sort_indices()
             starts, terms = (torch.as_tensor(np.asarray(a, np.int64)) for a in (bag.indptr, bag.indices))
             bags.append(Bag(starts, terms, torch.as_tensor(bag.data)))
         codes = np.minimum(data.codes, np.asarray(self._sizes["codes"] or [1]) - 1).astype(np.int64) if data.codes.size else data.codes

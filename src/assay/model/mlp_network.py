@@ -132,7 +132,7 @@ class Network(nn.Module):
         """What the first hidden layer is fed, (rows, inputs)."""
         parts = [inputs.numbers, inputs.gaps]
         if len(self.bin_column):
-            parts.append(((inputs.numbers[:, self.bin_column] - self.bin_low) / self.bin_width).clamp(0.0, 1.0))
+            parts.append(inputs.numbers.index_select(1, self.bin_column).sub_(self.bin_low).div_(self.bin_width).clamp_(0.0, 1.0))
         parts += [table(inputs.codes[:, i]) for i, table in enumerate(self.tables)]
         for words, bag in zip(self.text, inputs.bags, strict=True):
             parts.append(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 LOOKS_AN_EPOCH = 4
+STEPS_BETWEEN_LOOKS = 16
 MOST_STEPS_KEPT = 500
 PROBE_ROWS = 512
 
@@ -40,8 +41,8 @@ class Layer:
 class Probe:
     """Records a training.
 
-    Losses stay tensors until the epoch's end; gradients and updates are looked at in `LOOKS_AN_EPOCH` evenly spread steps, dead
-    units by one forward pass over fixed rows at the epoch's end. It draws no random number and writes to no weight, so a watched
+    Losses stay tensors until the epoch's end; gradients and updates are looked at in at most `LOOKS_AN_EPOCH` evenly spread steps,
+    dead units by one forward pass over fixed rows at the epoch's end. It draws no random number and writes to no weight, so a watched
     training equals an unwatched one bit for bit.
 
     Args:
@@ -65,7 +66,7 @@ class Probe:
 
     def wants(self, step_of_epoch: int) -> bool:
         """Whether it looks at gradients and updates in this step of the epoch (0-based)."""
-        return step_of_epoch % max(1, self.steps_per_epoch // LOOKS_AN_EPOCH) == 0
+        return step_of_epoch % max(STEPS_BETWEEN_LOOKS, -(-self.steps_per_epoch // LOOKS_AN_EPOCH)) == 0
 
     def before_step(self) -> None:
         """Look at the gradients, and keep the weights to compare with; call between backward and the optimiser's step."""

@@ -21,10 +21,12 @@ def lr_too_high(trace: TraceEvidence) -> Iterator[Finding]:
     Why it matters: Above a rate of 2 / (largest curvature) each step overshoots by more than it gains. With Adam the loss does
         not explode, it wanders at a high level and kills ReLU units on the way, which looks like a hard problem.
     How it is detected: The rises of the training loss from epoch to epoch, summed up, are at least its whole fall below the
-        opening balance, and at least 5 % of the opening balance.
+        opening balance, and at least 5 % of the opening balance. Measured as rises / fall: at most 0.19 in 24 healthy trainings
+        (12 tables of 100 to 33,000 rows) and 0.02 on shuffled labels; at 10 times the usual rate 0.18 to 0.50, not named; at 30
+        to 1000 times 1.8 and more in all 20 trainings on 5 tables.
     Remedy: Divide the learning rate by ten; keep dividing by three while the sum of rises shrinks.
     Limits: Needs 3 epochs. Wild labels or tiny batches make a running training loss rough too; here it is measured on fixed
-        rows without dropout. A rate three to ten times too high may only end in a worse minimum, which nothing in one
+        rows without dropout. A rate up to ten times too high may only end in a worse minimum, which nothing in one
         training shows.
     References: Goodfellow, Bengio and Courville 2016, Deep Learning, section 11.4.1; LeCun et al. 1998, Efficient BackProp, 4.6.
     """

@@ -18,7 +18,8 @@ def dead_relu(trace: TraceEvidence) -> Iterator[Finding]:
     Why it matters: A unit that is negative on every row passes no gradient, so it can never come back: the layer is smaller
         than it was built, and with all units dead nothing behind it learns.
     How it is detected: At the end of the last epoch, the share of units of a layer that are 0 on all of up to 512 fixed training
-        rows; named from 40 % up.
+        rows; named from 40 % up. Measured: at most 6 % in 24 healthy trainings on 12 tables, with other settings up to 24 %; 59 %
+        and more where 60 % of a layer or all of it was planted dead; at 30 to 1000 times the rate 48 % and more in 18 of 20.
     Remedy: Lower the learning rate; draw the weights with He's variance and biases near 0; else use LeakyReLU or GELU.
     Limits: A unit that is active on fewer than one row in 200 looks dead on 512 rows. In wide layers a dead share may be idle
         capacity that costs nothing: there is no price.

@@ -22,7 +22,9 @@ def overfitting(trace: TraceEvidence) -> Iterator[Finding]:
     How it is detected: Of the epoch whose weights are kept. Either the loss on validation rows lies above that on training rows by
         more than half of what was learned on the training rows (opening balance minus training loss) and by more than 4
         standard errors; or the best epoch's weights were not put back, and since then the validation loss rose by more than a
-        tenth of what had been learned on validation rows and by more than 4 standard errors.
+        tenth of what had been learned on validation rows and by more than 4 standard errors. Measured gaps: at most 31 % of what
+        was learned in 24 healthy trainings on 12 tables (that one at 1.7 standard errors); 53 % and more in 60 epochs on 60 rows
+        of German credit and diabetes, where wine and breast cancer, which 60 rows can teach, stayed under 16 %.
     Remedy: More rows first; else stop at the best epoch, fewer or smaller layers, more weight decay or dropout.
     Limits: Early stopping chose the epoch on the same validation rows, so their loss is a little too low, and the gap with it.
         A gap within noise is not named, so on few validation rows only a large one is.

@@ -9,7 +9,7 @@ from assay.core.finding import Finding, Severity
 from assay.core.rule import rule
 from assay.core.trace_evidence import TraceEvidence
 
-LARGE = 10.0
+LARGE = 20.0
 
 
 @rule("TRN106", "unnormalised-inputs", severity=Severity.WARNING, since="0.1")
@@ -18,7 +18,9 @@ def unnormalised_inputs(trace: TraceEvidence) -> Iterator[Finding]:
 
     Why it matters: Weights are drawn for inputs of size 1. An input of size 1000 makes the first outputs a thousand times too
         large and the curvature a million times: the rate that suits it starves all other columns.
-    How it is detected: The root mean square of a number column as the first layer is fed it, sqrt(mean^2 + spread^2), is over 10.
+    How it is detected: The root mean square of a number column as the first layer is fed it, sqrt(mean^2 + spread^2), is over 20.
+        Measured on breast cancer, German credit and diabetes, all columns scaled alike, as share of the opening balance won on
+        test rows: size 1: .91, .26, .46; size 10: .94, .20, .46; size 30: .90, .11, .43; size 100: .70, .03, .39; 1000: none.
     Remedy: Subtract the training mean and divide by the training standard deviation; take logarithms of heavy tails first.
     Limits: Inputs that are far too small starve as well, but rare indicators are small and sound, so they are not named. A first
         layer that normalises by itself (batch norm on the inputs) would be named without need.
@@ -46,17 +48,17 @@ def _trace(mean: float, std: float) -> TraceEvidence:
 
 @unnormalised_inputs.bad
 def an_age_in_years() -> TraceEvidence:
-    return _trace(9.0, 4.5)
+    return _trace(39.0, 13.0)
 
 
 @unnormalised_inputs.bad
-def a_spread_just_over_ten() -> TraceEvidence:
-    return _trace(0.0, 10.1)
+def a_spread_just_over_twenty() -> TraceEvidence:
+    return _trace(0.0, 20.1)
 
 
 @unnormalised_inputs.good
-def a_spread_of_just_under_ten() -> TraceEvidence:
-    return _trace(0.0, 9.9)
+def a_size_of_just_under_twenty() -> TraceEvidence:
+    return _trace(12.0, 15.9)
 
 
 @unnormalised_inputs.good
