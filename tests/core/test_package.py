@@ -6,7 +6,8 @@ import sys
 
 
 def test_room_does_not_hide_the_function_of_its_name() -> None:
-    code = "import assay, assay.train.folder; from assay.train.folder import RunFolder; assay.train; import assay.train; print(callable(assay.train))"
+    first = "import assay, assay.train.folder; from assay.train.folder import RunFolder; assay.train"
+    code = f"{first}; import assay.train; print(callable(assay.train))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "True"
 
 
