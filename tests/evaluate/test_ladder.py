@@ -46,9 +46,26 @@ def test_the_simplest_within_one_error_of_the_best_is_recommended(seed):
     made = tuple(Candidate(f"m{i}", i, 0.0, target + (1.3 if i == 0 else 1.0) * rng.normal(size=400)) for i in range(4))
     per_row = [np.square(target - one.prediction) for one in made]
     best = min(per_row, key=np.mean)
-    within = [i for i, losses in enumerate(per_row) if (losses - best).mean() <= (losses - best).std(ddof=1) / 20]
+    errors = [min((losses - best).std(ddof=1), best.std(ddof=1)) / 20 for losses in per_row]
+    within = [i for i, losses in enumerate(per_row) if (losses - best).mean() <= errors[i]]
     assert recommend(made, target, SQUARED) == f"m{within[0]}"
     assert within[0] > 0
+
+
+def test_a_few_wild_rows_do_not_excuse_a_simple_model(rng):
+    target = rng.normal(size=50)
+    wild = target + 0.5 * rng.normal(size=50)
+    wild[7] += 40.0
+    steady = target + 0.5 * rng.normal(size=50)
+    made = (Candidate("wild", 1, 0.0, wild), Candidate("steady", 2, 0.0, steady))
+    assert recommend(made, target, SQUARED) == "steady"
+
+
+def test_a_model_that_equals_the_constant_but_for_rounding_has_no_reduction():
+    target = np.linspace(1, 2, 60)
+    made = (Candidate("constant", 0, 0.0, np.full(60, 1.5)), Candidate("same", 1, 0.0, np.full(60, 1.5 + 1e-15)))
+    rung = rungs_of(made, target, SQUARED)[1]
+    assert rung.reduction == rung.reduction_se == 0.0
 
 
 def test_weights_decide_which_rows_count(rng):

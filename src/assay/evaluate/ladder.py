@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from assay.objective.loss import Loss
 
 
+ROUNDING = 1e-12
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A trained model's predictions, as the ladder reads them.
@@ -55,7 +58,7 @@ def rungs_of(candidates: Sequence[Candidate], target: NDArray[np.generic], loss:
     rungs = []
     for one in ordered:
         per_row = one.per_row(target, loss)
-        (held_out, se), (reduction, reduction_se) = mean_and_se(per_row), mean_and_se(base - per_row)
+        (held_out, se), (reduction, reduction_se) = mean_and_se(per_row), mean_and_se(_difference(base, per_row))
         rungs.append(
             Rung(one.name, one.train_loss, held_out, se, reduction, reduction_se, one.seconds, one.complexity, one.note),
         )
@@ -65,7 +68,8 @@ def rungs_of(candidates: Sequence[Candidate], target: NDArray[np.generic], loss:
 def recommend(candidates: Sequence[Candidate], target: NDArray[np.generic], loss: Loss) -> str:
     """The simplest model whose held-out loss is within one standard error of the best one's.
 
-    The standard error is that of the difference to the best, row by row.
+    The standard error is the smaller of two: that of the difference to the best, row by row, which tells models that agree on
+    most rows apart; and that of the best one's loss, so that a model with a few wild rows is not excused by them.
 
     Args:
         candidates: The trained models.
@@ -89,8 +93,16 @@ def recommend(candidates: Sequence[Candidate], target: NDArray[np.generic], loss
     ordered = sorted(candidates, key=lambda c: c.complexity)
     per_row = {one.name: one.per_row(target, loss) for one in ordered}
     best = min(per_row.values(), key=lambda losses: float(losses.mean()))
+    best_se = mean_and_se(best)[1]
     for one in ordered:
-        behind, se = mean_and_se(per_row[one.name] - best)
-        if behind <= se:
+        behind, se = mean_and_se(_difference(per_row[one.name], best))
+        if behind <= min(se, best_se):
             return one.name
     return ordered[-1].name
+
+
+def _difference(losses: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row by row, 0 where only rounding differs: else two equal models would differ by 1e-16 with an error of 1e-18."""
+    difference = losses - others
+    difference[np.abs(difference) <= ROUNDING * np.abs(losses).max(initial=0.0)] = 0.0
+    return difference

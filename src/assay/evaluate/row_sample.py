@@ -37,13 +37,14 @@ def mean_and_se(values: NDArray[np.float64]) -> tuple[float, float]:
 def representative(value: NDArray[np.float64], n_rows: int, seed: int) -> NDArray[np.intp]:
     """Positions of `n_rows` rows whose mean of `value` is close to that of all rows, drawn without preference.
 
-    Systematic sampling: the rows are put in order of `value` (ties in random order) and every k-th is taken from a
-    random start, so each row has the same chance and a mean over the sample is unbiased for any quantity.
+    The rows are put in order of `value` (ties in random order), cut into `n_rows` equal stretches, and one row is drawn from
+    each; where more than half of the rows are wanted, every stretch is entered at the same place, so that none is drawn twice.
+    Each row has the same chance, so a mean over the sample is unbiased for any quantity.
 
     Returns:
-        Distinct positions in ascending order; all of them where `n_rows` is not below their number.
+        Positions in ascending order; all of them where `n_rows` is not below their number.
 
-    Source: Cochran, Sampling Techniques, 3rd ed., chapter 8.
+    Source: Cochran, Sampling Techniques, 3rd ed., chapters 5A.8 and 8 (one unit a stratum; systematic sampling).
 
     Example:
         >>> value = np.arange(1000.0)
@@ -56,7 +57,7 @@ def representative(value: NDArray[np.float64], n_rows: int, seed: int) -> NDArra
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(total)
     ordered = shuffled[np.argsort(value[shuffled], kind="stable")]
-    steps = np.floor((np.arange(n_rows) + rng.random()) * total / n_rows).astype(np.intp)
+    steps = np.floor((np.arange(n_rows) + rng.random(n_rows if total >= 2 * n_rows else None)) * total / n_rows).astype(np.intp)
     return np.sort(ordered[steps])
 
 
