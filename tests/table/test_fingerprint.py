@@ -13,7 +13,7 @@ from assay.table import fingerprint
 values = st.lists(st.one_of(st.none(), st.integers(-5, 5)), min_size=1, max_size=40)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(values, st.data())
 def test_one_changed_cell_changes_it(column: list[int | None], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(column) - 1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from assay.core.errors import ColumnError, InputError, OptionError
 from assay.table import Roles, Split, Table, check_parts, concat, read, split, target_of
 
-small = settings(max_examples=60, deadline=None)
+small = settings(max_examples=40, deadline=None)
 
 
 def table_of(target: str | None = None, **columns: list[object]) -> Table:

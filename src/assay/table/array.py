@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,7 @@ def read_npz(data: Data, where: str) -> Raw:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if isinstance(file[name], np.ndarray)}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as problem:
         raise SourceError(f"{where} cannot be read as .npz ({first_line(problem)}); save plain arrays with numpy.savez") from problem
     if not arrays:
         raise SourceError(f"{where} is a zip file without NumPy arrays; unpack it, or save a spreadsheet as CSV")

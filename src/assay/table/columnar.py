@@ -16,6 +16,9 @@ from assay.table.raw import Raw
 
 PARQUET_MAGIC, ARROW_MAGIC, STREAM_MAGIC = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 
+# A damaged file can end in an error of polars, of the system, or in a panic of polars' native code.
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+
 
 def _stream(data: Data, path: Path) -> IO[bytes]:
     """The bytes as a stream: a mapped file is opened again, so that it is not copied."""
@@ -29,12 +32,14 @@ def read_parquet(data: Data, path: Path) -> Raw:
         SourceError: the file is damaged or cut, or has too many columns.
     """
     where = str(path)
+    if bytes(data[-4:]) != PARQUET_MAGIC:
+        raise SourceError(f"{where} is a damaged Parquet file: it ends with {bytes(data[-4:])!r}, so it was cut; write or fetch it again")
     try:
         with _stream(data, path) as stream:
             refuse_wide(len(pl.read_parquet_schema(stream)), where)
             stream.seek(0)
             return plain_columns(pl.read_parquet(stream, low_memory=True))
-    except (pl.exceptions.PolarsError, OSError) as problem:
+    except DAMAGE as problem:
         raise SourceError(f"{where} is a damaged Parquet file ({first_line(problem)}); write or fetch it again") from problem
 
 
@@ -45,10 +50,12 @@ def read_arrow(data: Data, path: Path) -> Raw:
         SourceError: the file is damaged or cut, or has too many columns.
     """
     where = str(path)
+    if bytes(data[:6]) == ARROW_MAGIC != bytes(data[-6:]):
+        raise SourceError(f"{where} is a damaged Arrow file: it ends with {bytes(data[-6:])!r}, so it was cut; write or fetch it again")
     try:
         with _stream(data, path) as stream:
             frame = pl.read_ipc(stream) if bytes(data[:6]) == ARROW_MAGIC else pl.read_ipc_stream(stream)
-    except (pl.exceptions.PolarsError, OSError) as problem:
+    except DAMAGE as problem:
         raise SourceError(f"{where} is a damaged Arrow file ({first_line(problem)}); write or fetch it again") from problem
     refuse_wide(frame.width, where)
     return plain_columns(frame)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.core.errors import SourceError
-from assay.table.ragged import long_fields
+from assay.table.ragged import long_fields, plain_lines
 
 SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
@@ -76,13 +76,15 @@ def dialect_of(head: str, where: str, *, separator: str | None = None, header: b
 
 
 def _fields(lines: Sequence[str], separator: str) -> tuple[list[list[str]], int]:
-    """The rows of some lines, and how many lines the first row takes."""
-    reader = csv.reader(iter([f"{line}\n" for line in lines]), delimiter=separator)
+    """The rows of some lines, and how many lines the first row takes, with blank ones behind it."""
+    reader = csv.reader(plain_lines(lines), delimiter=separator)
     rows, first = [], 0
     with long_fields():
         for row in reader:
             first = first or reader.line_num
             rows.append(row)
+    while first < len(lines) and not lines[first].strip():
+        first += 1
     return rows, first
 
 

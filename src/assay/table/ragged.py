@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -56,6 +55,11 @@ def separator_counts(data: Data, separator: str, *, quoted: bool = False) -> NDA
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
+def plain_lines(lines: Sequence[str]) -> Iterator[str]:
+    """Lines as the csv module takes them: ended by one newline, other carriage returns as blanks."""
+    return (line.removesuffix("\r").replace("\r", " ") + "\n" for line in lines)
+
+
 @contextmanager
 def long_fields() -> Iterator[None]:
     """Let the csv module read long texts meanwhile."""
@@ -73,10 +77,7 @@ def rows_by_line(data: Data, separator: str, first_line: int, width: int, where:
         SourceError: a row has too few or too many fields, or a quoted field does not end; says its line.
     """
     content = bytes(data).decode("utf-8-sig")
-    text = io.StringIO(content, newline="")
-    for _ in range(first_line):
-        text.readline()
-    reader = csv.reader(text, delimiter=separator)
+    reader = csv.reader(plain_lines(content.split("\n")[first_line:]), delimiter=separator)
     columns: list[list[str | None]] = [[] for _ in range(width)]
     with long_fields():
         begin = end = first_line + 1
