@@ -45,7 +45,7 @@ def repeats_by_chance(frame: pl.DataFrame, other: pl.DataFrame | None = None, *,
 
     Args:
         frame: The rows.
-        other: Count rows of `other` that occur in `frame`, instead of repeats inside `frame`.
+        other: Count rows of `other`, its halves shuffled, that occur in `frame`, instead of repeats inside `frame`.
         seed: Of the shuffles.
 
     Returns:
@@ -83,7 +83,7 @@ def _inside(frame: pl.DataFrame, half: Sequence[str], rng: np.random.Generator) 
 
 
 def _across(frame: pl.DataFrame, other: pl.DataFrame, half: Sequence[str], rng: np.random.Generator) -> float:
-    left = row_hashes(other.select(half))
-    right = row_hashes(other.select([c for c in frame.columns if c not in half]))
+    left = row_hashes(frame.select(half))
+    right = row_hashes(frame.select([c for c in frame.columns if c not in half]))
     whole = left * np.uint64(0x9E3779B97F4A7C15) + right
-    return float(np.isin(whole, _recombined(frame, half, rng)).sum())
+    return float(np.isin(_recombined(other, half, rng), whole).sum())

@@ -16,8 +16,8 @@ class CrossDuplicates:
         rows: Test rows whose features (ids left out) equal those of a training row.
         same_label: Those of them whose target is equal too; equals `rows` when no target was named.
         row_numbers: First of them (1-based rows of the test part).
-        by_chance: Expected from the repetition inside the training part: the share of training rows that repeat
-            another one, times the test rows.
+        by_chance: Such rows that the columns' own coarseness explains: those left when halves of the test rows' columns are
+            shuffled against each other.
     """
 
     rows: int

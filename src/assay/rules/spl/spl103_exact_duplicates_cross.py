@@ -20,10 +20,11 @@ def exact_duplicates_cross(split: SplitEvidence) -> Iterator[Finding]:
 
     Why it matters: A model that remembers its training rows is right on these without having learned anything; the held-out loss
         is too low by what it would have lost on them.
-    How it is detected: Test rows whose features (ids left out) equal those of a training row are counted exactly; what coarse
-        columns alone would give is counted against training rows whose column halves are shuffled. Named from 1.8 times that,
-        four standard errors (Poisson), 3 rows and .5 % of the test rows above it: the bounds of duplicate-rows, and measured
-        there.
+    How it is detected: Test rows whose features (ids left out) equal those of a training row are counted exactly. Chance meetings
+        are taken off: twice the rows whose label differs, since rows that merely look alike disagree at most half the time, copies
+        never. What is left must be 1.8 times what coarse columns give after their halves are shuffled, and exceed it by four
+        standard errors (Poisson), 3 rows and .5 % of the test rows. Random splits of mammography give 1.9 to 2.0 times, with
+        labels that agree; of adult, telco and bank none is named.
     Remedy: Remove the copies before splitting, or keep all copies of a record on one side (--group).
     Limits: Near-copies are not seen. If production repeats the same rows too, as mammography's may, the measured loss is true for
         production and too good for anything new: the finding is right either way, the remedy is yours.
@@ -39,8 +40,8 @@ def exact_duplicates_cross(split: SplitEvidence) -> Iterator[Finding]:
         chance + MIN_EXCESS_ROWS,
         chance + MIN_EXCESS_SHARE * split.test_rows,
     )
-    if seen.rows >= least:
-        other = seen.rows - seen.same_label
+    other = seen.rows - seen.same_label
+    if seen.rows - 2 * other >= least:
         yield Finding(
             {"part": "test", "rows": list(seen.row_numbers), "rows_count": seen.rows},
             saw=f"{seen.rows:,} of {split.test_rows:,} test rows ({seen.rows / split.test_rows:.1%}) repeat a training row, "
@@ -50,13 +51,18 @@ def exact_duplicates_cross(split: SplitEvidence) -> Iterator[Finding]:
         )
 
 
-def _split(rows: int, chance: float = 0.0, test_rows: int = 1000) -> SplitEvidence:
-    return SplitEvidence(4 * test_rows, test_rows, duplicates=CrossDuplicates(rows, rows, (3, 8), chance))
+def _split(rows: int, chance: float = 0.0, test_rows: int = 1000, other_label: int = 0) -> SplitEvidence:
+    return SplitEvidence(4 * test_rows, test_rows, duplicates=CrossDuplicates(rows, rows - other_label, (3, 8), chance))
 
 
 @exact_duplicates_cross.bad
 def five_copies_in_a_thousand() -> SplitEvidence:
     return _split(5)
+
+
+@exact_duplicates_cross.bad
+def copies_among_a_few_chance_meetings() -> SplitEvidence:
+    return _split(15, other_label=5)
 
 
 @exact_duplicates_cross.bad
@@ -72,6 +78,11 @@ def three_copies_in_forty() -> SplitEvidence:
 @exact_duplicates_cross.good
 def four_copies_in_a_thousand() -> SplitEvidence:
     return _split(4)
+
+
+@exact_duplicates_cross.good
+def new_customers_who_look_alike_and_differ() -> SplitEvidence:
+    return _split(14, other_label=5)
 
 
 @exact_duplicates_cross.good
