@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from assay.objective.loss import Loss
 
 # From strong to weak; the walk stops at the first strength that serves the validation rows worse.
-STRENGTHS = {"log": (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01), "other": (10_000.0, 1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)}
+STRENGTHS = {"log": (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001), "other": (10_000.0, 1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)}
 # A Newton step costs columns^2 * rows and columns^3: beyond this many coefficients L-BFGS is the faster way.
 MAX_NEWTON_COEFFICIENTS = 600
 REWEIGHTINGS = 50
