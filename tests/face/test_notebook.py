@@ -46,5 +46,5 @@ def test_two_ledgers_on_one_page_share_no_id(leaky_view: RunView) -> None:
 
 def test_a_run_shows_verdict_ledger_and_findings(leaky_view: RunView, bare_view: RunView) -> None:
     html = run_html(leaky_view)
-    assert "60 % of the uncertainty" in html and "<svg" in html and "missing-leak" in html and "Checked 6 of 9 rules" in html
+    assert "60 % (± 4 %) of the uncertainty" in html and "<svg" in html and "missing-leak" in html and "Checked 6 of 9 rules" in html
     assert "No ledger was made" in run_html(bare_view)

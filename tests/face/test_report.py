@@ -84,7 +84,9 @@ def test_what_is_missing_is_said(bare_page: str, regression_view: RunView) -> No
 
 def test_it_leads_with_verdict_then_ledger_then_findings(leaky_page: str) -> None:
     html = leaky_page
-    places = [html.index(text) for text in ("60 % of the uncertainty", 'id="waterfall"', 'id="findings"', 'id="ladder"', 'id="curves"')]
+    places = [
+        html.index(text) for text in ("60 % (± 4 %) of the uncertainty", 'id="waterfall"', 'id="findings"', 'id="ladder"', 'id="curves"')
+    ]
     assert places == sorted(places)
     assert html.index("missing-leak <span") < html.index("overfitting <span") < html.index("miscalibrated <span")
 

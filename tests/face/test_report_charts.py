@@ -108,6 +108,13 @@ def test_the_last_stack_is_what_the_layers_learned(leaky_view: RunView) -> None:
     assert sum(last) == pytest.approx(layers.total)
 
 
+def test_thinned_snapshots_are_not_called_epochs(leaky_view: RunView) -> None:
+    assert leaky_view.evaluation is not None and leaky_view.evaluation.layers is not None
+    layers = leaky_view.evaluation.layers
+    whole, thinned = (json.dumps(charts.bookings(layers, "bits/row", kept_epoch=k).to_dict()) for k in (15, 58))
+    assert '"title": "epoch"' in whole and '"title": "epoch"' not in thinned and "the last at epoch 58" in thinned
+
+
 def test_many_confused_classes_and_thin_evidence_still_draw() -> None:
     names = [f"class {i}" for i in range(12)]
     counts = [[i * j for j in range(12)] for i in range(12)]

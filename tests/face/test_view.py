@@ -21,7 +21,7 @@ def with_adjustments(view: RunView, *adjustments: Adjustment) -> RunView:
 
 def test_a_leak_is_told_with_what_remains_without_it(leaky_view: RunView) -> None:
     learned, honesty, following = verdict(leaky_view)
-    assert "60 % of the uncertainty about survived" in learned and "0.579 of 0.960 bits" in learned
+    assert "60 % (± 4 %) of the uncertainty about survived" in learned and "0.579 of 0.960 bits" in learned
     assert "69 % of that is not knowledge" in honesty and "boat, body" in honesty and "18 %" in honesty
     assert "--drop boat" in following and "0.512" in following
 
@@ -43,7 +43,7 @@ def test_without_leak_rules_the_figure_is_an_upper_bound(leaky_view: RunView) ->
 
 def test_regression_speaks_in_the_units_of_the_target(regression_view: RunView) -> None:
     learned, _, following = verdict(regression_view)
-    assert "39 % of the variance of count" in learned and "141.5" in learned and "181.1" in learned
+    assert "39 % (± 2 %) of the variance of count" in learned and "141.5" in learned and "181.1" in learned
     assert "nothing that was checked stands against" in following and "1 rule could not" in following
 
 

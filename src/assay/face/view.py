@@ -198,6 +198,14 @@ class _Books:
         return self.reduction / self.opening if self.opening else math.nan
 
     @property
+    def told_share(self) -> str:
+        """The share with its standard error: a figure from few rows must not look like one from many."""
+        if not self.opening:
+            return percent(self.share)
+        give = self.se / self.opening
+        return f"{percent(self.share)} (± {percent(give) if give < 0.01 else f'{give * 100:.0f} %'})"
+
+    @property
     def honest_share(self) -> float:
         return (self.reduction - self.leaked) / self.opening if self.opening else math.nan
 
@@ -227,12 +235,12 @@ class _Books:
             )
         if self.unit.startswith("bits"):
             return (
-                f"The {self.model} model removes {percent(self.share)} of the uncertainty about {self.target}: {seen},"
+                f"The {self.model} model removes {self.told_share} of the uncertainty about {self.target}: {seen},"
                 f" {quantity(self.reduction)} of {quantity(self.opening)} bits a row go and {quantity(self.closing)} stay."
             )
         kind = "root mean squared error" if self.unit.startswith("squared") else "mean absolute error"
         return (
-            f"The {self.model} model removes {percent(self.share)} of the {self.what} of {self.target}: {seen}, its typical error"
+            f"The {self.model} model removes {self.told_share} of the {self.what} of {self.target}: {seen}, its typical error"
             f" ({kind}) is {self.typical_error(self.closing)}, where the best constant is off by {self.typical_error(self.opening)}."
         )
 

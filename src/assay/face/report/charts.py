@@ -130,8 +130,16 @@ def curves(trace: TraceEvidence, width: int = WIDE) -> Chart:
     return stack(marks, width, 260)
 
 
-def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
-    """What each layer has taken off the held-out loss up to each epoch, stacked: the ledger's learner side as it grew."""
+def bookings(side: Side, unit: str, width: int = WIDE, *, kept_epoch: int = 0) -> Chart:
+    """What each layer has taken off the held-out loss up to each epoch, stacked: the ledger's learner side as it grew.
+
+    Args:
+        side: Bookings by epoch.
+        unit: Of the loss.
+        width: Of the whole picture in pixels.
+        kept_epoch: Epoch (1-based) whose weights were kept. Of a long training only some epochs are booked; the axis then
+            counts snapshots of the weights, and says so.
+    """
     import altair as alt
 
     rows = []
@@ -139,17 +147,18 @@ def bookings(side: Side, unit: str, width: int = WIDE) -> Chart:
         total = 0.0
         for epoch, taken in enumerate(booking.by_epoch, start=1):
             total += taken
-            told = f"{booking.name}, up to epoch {epoch}: {quantity(total, unit)}"
+            told = f"{booking.name}, up to snapshot {epoch}: {quantity(total, unit)}"
             rows.append({"epoch": epoch, "layer": booking.name, "place": place, "amount": total, "told": told})
     names = list(dict.fromkeys(str(r["layer"]) for r in rows))
     colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
     last = max((int(str(r["epoch"])) for r in rows), default=1)
     ticks = [e for e in range(1, last + 1) if e == 1 or e % max(1, round(last / 8)) == 0]
+    title = "epoch" if last == kept_epoch else f"snapshot of the weights, the last at epoch {kept_epoch}" if kept_epoch else "snapshot"
     bars = (
         over(rows)
         .mark_bar()
         .encode(
-            x=alt.X("epoch:O", title="epoch", axis=alt.Axis(labelAngle=0, values=ticks)),
+            x=alt.X("epoch:O", title=title, axis=alt.Axis(labelAngle=0, values=ticks)),
             y=alt.Y("amount:Q", title=f"taken off, {unit}"),
             color=alt.Color("layer:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=legend(width)),
             order=alt.Order("place:Q"),

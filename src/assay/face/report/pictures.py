@@ -53,11 +53,11 @@ def _of_books(view: RunView) -> list[Wanted]:
             f"Waterfall of the ledger: from {quantity(ledger.opening)} to {quantity(ledger.closing, ledger.unit)}, honestly {honest}. "
             + "; ".join(f"{s.label} {s.text}" for s in steps)
         )
-        caption = "Lines at the ends of the bars are one standard error. Amounts below zero take loss away."
+        caption = "Thin lines at the ends of the bars are one standard error. Amounts below zero take loss away."
         wanted.append(("waterfall", label, caption, partial(_waterfall, steps, ledger.unit)))
     if found is not None and found.ladder:
         label = "Held-out loss by model: " + ", ".join(f"{r.name} {quantity(r.held_out_loss, found.unit)}" for r in found.ladder)
-        caption = "Dark lines are one standard error; the dashed line is the opening balance."
+        caption = "Thin lines are one standard error; the dashed line is the opening balance."
         wanted.append(("ladder", label, caption, lambda width: charts.ladder(found.ladder, found.unit, found.opening, view.model, width)))
     return wanted
 
@@ -77,9 +77,9 @@ def _of_training(view: RunView) -> list[Wanted]:
         label = "Held-out loss taken off by each layer up to each epoch: " + ", ".join(
             f"{b.name} {quantity(b.held_out)}" for b in layers.bookings
         )
-        unit = view.evaluation.unit
+        unit, kept = view.evaluation.unit, view.traces[0].best_epoch + 1 if view.traces else 0
         wanted.append(("bookings", label, "Summed over the epochs so far; below zero a layer has raised the held-out loss.",
-                       lambda width: charts.bookings(layers, unit, width)))  # fmt: skip
+                       lambda width: charts.bookings(layers, unit, width, kept_epoch=kept)))  # fmt: skip
     return wanted
 
 
