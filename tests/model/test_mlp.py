@@ -119,7 +119,7 @@ def test_building_and_predicting_leave_torchs_own_stream_alone() -> None:
 
 def test_plain_fit_learns_a_line() -> None:
     rows = a_line(400)
-    model = Mlp(SMALL)
+    model = Mlp(Shape(hidden=(16, 8), dropout=0.0))
     model.fit(part(rows, 0, 300), part(rows, 300, 400), loss=loss_for("regression"), classes=0, seed=0)
     left = np.mean((model.predict(rows.data) - rows.target) ** 2) / np.var(rows.target)
     assert left < 0.3

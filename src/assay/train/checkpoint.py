@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 FILE = "training.npz"
 SECONDS_BETWEEN_WRITES = 1.0
+WRITING_SHARE = 0.05
 
 
 class Checkpoint:
-    """Keeps the state after the last whole epoch, and writes it to disk at most once a second and whenever the training ends.
+    """Keeps the state after the last whole epoch, and writes it to disk now and then and whenever the training ends.
 
+    Now and then is at most once a second, and seldom enough that writing takes a twentieth of the time.
     Numbers and JSON only, in one npz file that is whole or absent; nothing is pickled.
 
     Args:
@@ -42,21 +44,24 @@ class Checkpoint:
         self.path, self.loop = Path(folder) / FILE, loop
         self.identity = _identity(loop, seed)
         self._pending: dict[str, NDArray[Any]] | None = None
-        self._written_at = 0.0
+        self._snapshots: list[NDArray[Any]] = []
+        self._next_write = 0.0
 
     def after_epoch(self, ends: bool) -> None:
-        """Keep the state of now; write it if the training ends or the last write is a second old."""
+        """Keep the state of now; write it if the training ends or the last write is long enough ago."""
         self._pending = self._state()
-        if ends or time.monotonic() - self._written_at >= SECONDS_BETWEEN_WRITES:
+        self._snapshots = [self.loop.kept[epoch] for epoch in sorted(self.loop.kept)]
+        if ends or time.monotonic() >= self._next_write:
             self.flush()
 
     def flush(self) -> None:
         """Write what is kept and not yet on disk."""
         if self._pending is None:
             return
-        pending = self._pending
+        pending, started = {**self._pending, "kept": np.stack(self._snapshots)}, time.monotonic()
         write_atomically(self.path, lambda stream: np.savez(stream, allow_pickle=False, **pending))
-        self._pending, self._written_at = None, time.monotonic()
+        ended = time.monotonic()
+        self._pending, self._next_write = None, ended + max(SECONDS_BETWEEN_WRITES, (ended - started) / WRITING_SHARE)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         loop = self.loop
@@ -71,7 +76,6 @@ class Checkpoint:
             "json": np.frombuffer(json.dumps(plain(told)).encode("utf-8"), dtype=np.uint8),
             "weights": loop.model.flat(),
             "best": loop.best,
-            "kept": np.stack([loop.kept[e] for e in sorted(loop.kept)]),
             "stream": loop.stream.get_state().numpy(),
             **arrays,
         }

@@ -217,7 +217,7 @@ class Loop:
 
     def _keep(self, weights: NDArray[Any]) -> None:
         self.kept[self.history.epoch] = weights
-        if len(self.kept) > 2 * MOST_SNAPSHOTS:
+        if len(self.kept) > MOST_SNAPSHOTS + MOST_SNAPSHOTS // 2:
             epochs = sorted(self.kept)
             self.kept = {epochs[i]: self.kept[epochs[i]] for i in thin(epochs)}
 
