@@ -144,7 +144,8 @@ class Run:
         """
         from assay.table import read
 
-        return self.predictor.predict_frame(read(source, **reading))
+        predictor = self.predictor
+        return predictor.predict_frame(read(source, like=predictor.schema, **reading))
 
     def judge(self, config: Config | None = None) -> Report:
         """Run the rules again over the stored evidence."""

@@ -22,6 +22,7 @@ from assay.table.sample import SAMPLES, sample
 from assay.table.table import Table
 
 NOTED_COLUMNS = 12
+WORDY = ("category", "text")
 
 
 def read(
@@ -32,6 +33,7 @@ def read(
     header: bool | None = None,
     missing: Sequence[str] | None = None,
     types: Mapping[str, str] | None = None,
+    like: Mapping[str, str] | None = None,
 ) -> Table:
     """Read a source of rows as a typed table; what was inferred is in its notes.
 
@@ -39,12 +41,15 @@ def read(
     content. A path that exists wins over a sample's name.
 
     Args:
-        source: A path, a glob of files with the same columns, a sample's name, a pandas, Polars or Arrow table, or a dict of arrays.
+        source: A path, a glob of files with the same columns, a sample's name, a pandas, Polars or Arrow table, or a dict of
+            arrays. A `Table` is given back as it is.
         encoding: Of text files, such as "cp1252".
         separator: Of the fields of text files.
         header: Whether a text file's first line names the columns.
         missing: Markers of missing values, in addition to those that are known.
         types: Column -> kind, instead of inferring it.
+        like: Column -> kind of an earlier table: texts and categories of these names stay so, though these rows may look like
+            numbers; names that are not there are passed over.
 
     Raises:
         SourceError: the source is absent or cannot be read; says file and line.
@@ -55,16 +60,21 @@ def read(
         >>> table.kind("age"), table.frame["plan"].to_list()
         ('number', ['basic', None])
     """
+    if isinstance(source, Table):
+        return source
+    wanted = {c: kind for c, kind in (like or {}).items() if kind in WORDY} | dict(types or {})
     if isinstance(source, str | Path):
         paths = files_of(str(source), SAMPLES)
         if paths is None:
             return sample(str(source))
-        options = {"encoding": encoding, "separator": separator, "header": header, "types": types}
+        options = {"encoding": encoding, "separator": separator, "header": header, "types": wanted}
         raw = _joined(paths, options)
         name = str(source)
     else:
         raw, name = read_memory(source), "table in memory"
-    return _typed(raw, name, missing or (), types or {})
+    for column in types or {}:
+        Table(raw.frame, dict.fromkeys(raw.frame.columns, "category"), source=name).require(column)
+    return _typed(raw, name, missing or (), wanted)
 
 
 def _joined(paths: Sequence[Path], options: Mapping[str, Any]) -> Raw:
@@ -120,8 +130,6 @@ def _by_content(data: Data, path: Path, options: Mapping[str, Any]) -> Raw:
 
 def _typed(raw: Raw, name: str, missing: Sequence[str], types: Mapping[str, str]) -> Table:
     """Give every column its kind, and collect what was taken as missing."""
-    for column in types:
-        Table(raw.frame, dict.fromkeys(raw.frame.columns, "category"), source=name).require(column)
     typed = [
         typed_column(column, types.get(column.name), missing=missing, decimal_comma=raw.decimal_comma) for column in raw.frame.get_columns()
     ]

@@ -16,11 +16,11 @@ from assay.face.job.preparation import Parts
 from assay.face.job.progress import Progress
 from assay.face.job.rungs import Trained, train_one
 from assay.face.job.settings import Settings
+from assay.face.view import LEAK_RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAK_RULES = ("SPL101", "SPL102")
 LEDGER_SHARE = 0.25
 MIN_LEDGER_SECONDS = 2.0
 MAX_LEDGER_SECONDS = 12.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from assay.face.job.settings import Settings
 from assay.model.contract import Rows
 from assay.model.encoding import Encoder
 from assay.objective import Loss, loss_for
-from assay.table import Roles, Split, Table, TargetColumn, concat, read, split, target_of
+from assay.table import Roles, Split, Table, TargetColumn, check_parts, concat, read, split, target_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,14 +64,15 @@ class Parts:
         return replace(self, table=table, encoder=encoder, encoded=encoder.transform(table))
 
 
-def read_source(source: Any, settings: Settings) -> Table:
-    """Read a source as the settings say; a held-out file is read by the types of the first."""
+def read_source(source: Any, settings: Settings, *, like: Mapping[str, str] | None = None) -> Table:
+    """Read a source as the settings say; `like` holds the kinds of an earlier part."""
     table = read(
         source,
         encoding=settings.encoding,
         separator=settings.separator,
         missing=settings.missing or None,
         types=settings.types,
+        like=like,
     )
     return table.with_roles(
         Roles(
@@ -92,13 +94,14 @@ def prepare(table: Table, settings: Settings) -> Parts:
     """
     given: int | None = None
     if settings.test_share is None:
-        held_out = read_source(settings.test, replace(settings, types={**dict(table.kinds), **(settings.types or {})}))
+        held_out = read_source(settings.test, settings, like=table.kinds)
         given, table = table.rows, concat(table, held_out)
     target = target_of(table, settings.task)
     known = table.take(target.rows_kept)
     if known.rows < MIN_ROWS:
         raise InputError(f"{known.rows} rows with a known {settings.target!r}; training, stopping and testing need at least {MIN_ROWS}")
     cut = _cut(known, target, settings, None if given is None else int(np.sum(target.rows_kept < given)))
+    check_parts(cut, target)
     train = known.take(cut.train)
     inner = _inner(train, target, cut.train, settings)
     encoder = Encoder.fit(train)

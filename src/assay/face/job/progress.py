@@ -11,8 +11,8 @@ class Progress(Protocol):
     def stage(self, name: str) -> None:
         """A stage begins: "read", "audit", "split", a model's name, "evaluate", "ledger", "artifact", "report"."""
 
-    def update(self, done_share: float, loss: float | None, seconds_left: float | None) -> None:
-        """The stage has come so far (0 to 1), with this held-out loss in the ledger's unit."""
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None, unit: str = "") -> None:
+        """The stage has come so far (0 to 1), with this validation loss in `unit`, and so many seconds to go."""
 
     def note(self, text: str) -> None:
         """Something that a person should read, in one line."""
@@ -24,7 +24,7 @@ class Silent:
     def stage(self, name: str) -> None:
         """Ignore."""
 
-    def update(self, done_share: float, loss: float | None, seconds_left: float | None) -> None:
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None, unit: str = "") -> None:
         """Ignore."""
 
     def note(self, text: str) -> None:

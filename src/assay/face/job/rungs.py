@@ -91,7 +91,7 @@ def train_one(
     model = model_class(name)()
 
     def on_epoch(epoch: int, train_loss: float, valid_loss: float, seconds_left: float) -> None:
-        progress.update(epoch / (epoch + 1), valid_loss, seconds_left)
+        progress.update(epoch / (epoch + 1), valid_loss, seconds_left, parts.loss.unit)
 
     training = fit(
         model,

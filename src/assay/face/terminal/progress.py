@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from assay.face.terminal.layout import clean
-from assay.face.view import quantity, significant
+from assay.face.view import quantity
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -21,7 +21,7 @@ class NoBar:
     def stage(self, name: str) -> None:
         """Ignore."""
 
-    def update(self, done_share: float, loss: float | None, seconds_left: float | None) -> None:
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None, unit: str = "") -> None:
         """Ignore."""
 
     def note(self, text: str) -> None:
@@ -45,11 +45,11 @@ class Bar:
             self._drawn.remove_task(self._task)
         self._task = self._drawn.add_task(clean(name), total=None, told="")
 
-    def update(self, done_share: float, loss: float | None, seconds_left: float | None) -> None:
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None, unit: str = "") -> None:
         """The stage has come so far."""
         if self._task is None:
             return
-        told = [] if loss is None else [f"loss {quantity(loss) if abs(loss) < 100 else significant(loss)}"]
+        told = [] if loss is None else [f"loss {quantity(loss, unit)}"]
         if seconds_left is not None:
             told.append(f"{max(0.0, seconds_left):.0f} s left")
         self._drawn.update(self._task, total=1.0, completed=min(1.0, max(0.0, done_share)), told=", ".join(told))
