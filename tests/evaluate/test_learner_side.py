@@ -61,6 +61,18 @@ def test_a_path_from_zero_books_every_column():
     assert side.bookings[0].train is not None
 
 
+def test_a_path_of_many_columns_pools_the_weakest():
+    toy, train, test, _ = problem(3, numbers=50)
+    side, held_out = side_of(
+        WithPath(toy.weight, toy.bias, "classification"), train, test, loss_for("classification").best_constant(train.target)
+    )
+    lines = [b for b in side.bookings if b.name != "start"]
+    assert len(lines) == 31
+    assert lines[-1].name == "21 other columns"
+    assert side.total + side.remainder == pytest.approx(held_out.reduction)
+    assert side.balances
+
+
 def test_a_column_without_a_coefficient_is_booked_nothing_on_the_path():
     toy, train, test, constant = problem(3)
     model = WithPath(np.array([1.0, 0.0, 0.5, 0.2]) * toy.weight, toy.bias, "classification")

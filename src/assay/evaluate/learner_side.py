@@ -10,6 +10,7 @@ import numpy as np
 
 from assay.core.ledger import Booking, Side
 from assay.core.seeds import seed_for
+from assay.evaluate.coalition import KEPT_ALONE, MOST_PLAYERS
 from assay.evaluate.row_losses import RowLosses, row_losses
 from assay.evaluate.row_sample import most_astray, representative, unit_weights
 from assay.evaluate.weight_path import SMALLEST_FALL_SHARE, gauss_legendre
@@ -206,7 +207,12 @@ def _span(first: str, last: str) -> str:
 def _path_bookings(model: HasPath, loss: Loss, part: Sampled, practised: Sampled) -> tuple[list[Booking], str]:
     (held_out, n_nodes), (train, _) = (_along(model, one) for one in (part, practised))
     bookings = start_booking(part, practised, lambda one: one.mean(loss, next(iter(model.stages(one.rows.data)))[1]))
-    bookings += [Booking(name, held_out[name], train=train.get(name)) for name in sorted(held_out, key=lambda n: -held_out[n])]
+    ranked = sorted(held_out, key=lambda name: -abs(held_out[name]))
+    alone, pooled = (ranked, []) if len(ranked) <= MOST_PLAYERS else (ranked[:KEPT_ALONE], ranked[KEPT_ALONE:])
+    bookings += [Booking(name, held_out[name], train=train[name]) for name in sorted(alone, key=lambda n: -held_out[n])]
+    if pooled:
+        rest = [sum(side[name] for name in pooled) for side in (held_out, train)]
+        bookings.append(Booking(f"{len(pooled)} other columns", rest[0], train=rest[1]))
     return bookings, f"path of all coefficients from zero, {n_nodes} Gauss-Legendre nodes, all held-out rows"
 
 

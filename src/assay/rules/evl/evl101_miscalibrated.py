@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from assay.core.eval_evidence import Calibration, EvalEvidence
 from assay.core.finding import Finding, Severity
 from assay.core.rule import rule
-from assay.core.statistics import normal_sf
+from assay.core.statistics import chi2_sf
 
 MAX_P = 0.01
 MIN_GAIN_SHARE = 0.005
@@ -21,10 +21,11 @@ def miscalibrated(evaluation: EvalEvidence) -> Iterator[Finding]:
 
     Why it matters: A probability that is acted on (a price, a threshold, a queue) is wrong by as much, though every metric
         that only ranks rows, such as AUC, looks the same.
-    How it is detected: Temperature and Platt scaling are fitted on some held-out rows and judged on others; the gain in bits is
-        tested one-sided against none (p at most 0.01, before false discovery control) and must be worth 0.5 % of the
-        opening balance. Measured on 2,000 seeded draws of the examples below, of 600 rows each: calibrated probabilities
-        are named in 0.0 %, log-odds twice too large in 98.4 %.
+    How it is detected: Temperature and Platt scaling are fitted to the held-out rows; their likelihood ratio against no scaling
+        gives p (at most 0.01, before false discovery control). The gain in bits is measured cross-fitted, on rows that the
+        scaling did not see, and must be worth 0.5 % of the opening balance. Measured on 2,000 seeded draws of
+        the examples below, of 600 rows each: calibrated probabilities are named in 0.6 %, log-odds 1.6 times too large in
+        98.9 %. On eight clean tables (iris to adult) the recommended models, at their temperature, are never named.
     Remedy: Apply the fitted temperature or Platt scaling to the model's output; train shorter or with more regularisation.
     Limits: Sees what a monotone map of the log-odds can cure, not a miscalibration that differs between groups with the same
         score. With few rows it is silent unless the fault is gross.
@@ -52,8 +53,8 @@ def no_probabilities(evaluation: EvalEvidence) -> str:
 
 
 @miscalibrated.bad
-def log_odds_twice_too_large(seed: int = 0) -> EvalEvidence:
-    return _draw(seed, sharpened=2.0)
+def log_odds_sixty_percent_too_large(seed: int = 0) -> EvalEvidence:
+    return _draw(seed, sharpened=1.6)
 
 
 @miscalibrated.good
@@ -81,9 +82,11 @@ def _draw(seed: int, sharpened: float, rows: int = 600) -> EvalEvidence:
     ]
     gain = math.fsum(gains) / rows
     se = math.sqrt(math.fsum((g - gain) ** 2 for g in gains) / (rows - 1) / rows)
+    best = _best_scale(told)
+    ratio = 2.0 * math.log(2.0) * math.fsum(_bits(odds, hit) - _bits(best * odds, hit) for odds, hit in told)
     # p is doubled as the measurement doubles it: two ways of scaling were tried
-    p = min(1.0, 2.0 * normal_sf(gain / se if se > 0 else 0.0))
-    cured = Calibration(error=abs(1 - sharpened) / 10, gain=gain, gain_se=se, method="temperature", temperature=1 / _best_scale(told), p=p)
+    p = min(1.0, 2.0 * chi2_sf(ratio, 1))
+    cured = Calibration(error=abs(1 - sharpened) / 10, gain=gain, gain_se=se, method="temperature", temperature=1 / best, p=p)
     return EvalEvidence("mlp", "classification", "bits/row", rows, 1.0, (), {}, calibration=cured)
 
 
