@@ -162,8 +162,8 @@ def compare(first: Run | str | Path, second: Run | str | Path) -> str:
     from assay.face.run import Run
     from assay.face.terminal import compare_text
 
-    views = [(one if isinstance(one, Run) else load(one)).view for one in (first, second)]
-    return compare_text(*views)
+    before, after = ((one if isinstance(one, Run) else load(one)).view for one in (first, second))
+    return compare_text(before, after)
 
 
 def samples() -> list[Sample]:
