@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from assay.audit.gain import FOLDS, class_counts, class_gain_bits, merged
 from assay.audit.level import Levels, levels_of_numbers
@@ -86,8 +87,10 @@ def joint_shares(
     design = design_of(features)
     goal = np.eye(classes)[target.astype(np.int64)] if classes else target.astype(np.float64)[:, None]
     goal = goal[:, :-1] if classes == 2 else goal
-    fitted = _fitted(design, goal, folds)
-    tried = [_scores(design, fitted, asked, folds, penalty) for penalty in PENALTIES]
+    # Matrices this small gain nothing from threads, and threads that wait for a busy core cost seconds.
+    with threadpool_limits(1, "blas"):
+        fitted = _fitted(design, goal, folds)
+        tried = [_scores(design, fitted, asked, folds, penalty) for penalty in PENALTIES]
     shares = [_share(scores[0], target, classes, folds) for scores in tried]
     best = tried[int(np.argmax(shares))]
     rest: list[float | None] = [_share(s, target, classes, folds) if len(features) > 1 else None for s in best[1:]]

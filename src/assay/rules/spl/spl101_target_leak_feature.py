@@ -12,6 +12,8 @@ from assay.core.table_evidence import Association, AssociationEvidence, TargetEv
 NEAR_COPY_SHARE = 0.97
 LEAD_SHARE = 0.5
 LEAD_TIMES_REST = 1.5
+HIGH_SHARE = 0.9
+MAX_SHARE_OF_REMAINDER = 0.5
 HINTED_SHARE = 0.1
 HINTED_SHARE_OF_STRONGEST = 0.8
 LABEL_IN_TEXT_SHARE = 0.9
@@ -23,12 +25,12 @@ def target_leak_feature(told: AssociationEvidence) -> Iterator[Finding]:
 
     Why it matters: A column written at or after the outcome makes held-out loss look splendid and is absent, or not yet filled,
         when the model must answer. It is the commonest cause of results that do not hold up.
-    How it is detected: Each column's own held-out reduction is taken as a share of the opening loss (100 rows or a hundred
-        thousand, cross-fitted). Named is a column (1) that gives a numeric target by exact arithmetic, alone or with others; (2)
-        that explains 97 % alone; (3) whose text holds the label; (4) that explains at least half and 1.5 times what all other
-        columns jointly explain; (5) whose name tells of the outcome or later, that explains 10 % and is among the strongest.
-        Measured on 15 clean tables: no column with half has more than 1.11 times the others (iris' petal length, 87 against 78
-        %).
+    How it is detected: Each column's own held-out reduction, cross-fitted, is taken as a share of the opening loss. Named is a
+        column (1) that gives a numeric target by exact arithmetic, alone or with others; (2) that explains 97 % alone; (3) whose text
+        holds the label; (4) that explains half and 1.5 times what all others jointly do, or 90 % while it leaves at most half of
+        what they leave; (5) whose name tells of the outcome or later, that explains 10 % and is among the strongest. Measured on
+        15 clean tables: no column with half has over 1.11 times the others (iris' petal length, 87 against 78 %). Planted
+        in five of them, copies are all named, those with 1 % noise mostly, with 5 % only where no honest column is strong.
     Remedy: Ask whether the column is known, with this value, at the moment of prediction. If not, --drop it.
     Limits: A leak of middling strength with an innocent name looks like an honest feature (adult's relationship takes off 21 % of
         the label's entropy, bank marketing's duration too), and so do two leaks that hide behind each other below 97 %. An honest
@@ -59,7 +61,8 @@ def _reason(one: Association, strongest: float, target: TargetEvidence) -> tuple
         return one.rule or f"nearly a copy of {target.column}", f"under {NEAR_COPY_SHARE:.0%}"
     if one.contains_label >= LABEL_IN_TEXT_SHARE and one.share >= LEAD_SHARE:
         return f"its text holds the label itself in {one.contains_label:.0%} of rows", f"under {LABEL_IN_TEXT_SHARE:.0%} of rows"
-    if one.share >= max(LEAD_SHARE, LEAD_TIMES_REST * rest):
+    leads = one.share >= max(LEAD_SHARE, LEAD_TIMES_REST * rest)
+    if leads or (one.share >= HIGH_SHARE and 1 - one.share <= MAX_SHARE_OF_REMAINDER * (1 - rest)):
         return f"all others jointly explain {rest:.0%}; {one.rule}", f"under {LEAD_SHARE:.0%} or {LEAD_TIMES_REST} times the others"
     if one.name_hint and one.share >= max(HINTED_SHARE, HINTED_SHARE_OF_STRONGEST * strongest):
         why = f"its name says {one.name_hint!r}, something known only at the outcome or later; {one.rule}"
@@ -86,6 +89,11 @@ def half_of_it_and_half_as_much_again_as_the_rest() -> AssociationEvidence:
 
 
 @target_leak_feature.bad
+def nine_tenths_beside_strong_honest_columns() -> AssociationEvidence:
+    return _told(_share("closed_on", 0.9001, rest=0.8))
+
+
+@target_leak_feature.bad
 def a_strong_column_called_duration() -> AssociationEvidence:
     return _told(_share("euribor3m", 0.125), _share("duration", 0.1, name_hint="duration"))
 
@@ -102,8 +110,9 @@ def one_summand_of_the_target() -> AssociationEvidence:
 
 @target_leak_feature.good
 def the_nearest_honest_columns() -> AssociationEvidence:
-    twin = _share("petal length", 0.969, rest=0.647, contains_label=0.89)
-    return _told(twin, _share("nswprice", 0.499, rest=0.2), _share("the only strong one", 0.9, rest=None))
+    twin = _share("petal length", 0.899, rest=0.6, contains_label=0.89)
+    both = _share("petal width", 0.969, rest=0.94)
+    return _told(twin, both, _share("nswprice", 0.499, rest=0.2), _share("the only strong one", 0.9, rest=None))
 
 
 @target_leak_feature.good
