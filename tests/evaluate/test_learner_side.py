@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.evaluate.toys import Scores, problem
 
 from assay.evaluate.learner_side import learner_side
 from assay.evaluate.row_losses import row_losses
+from assay.model.contract import Rows
+from assay.model.registry import MODELS
 from assay.objective import loss_for
 
 
@@ -26,10 +30,11 @@ def side_of(model, train, test, constant, task="classification", temper=lambda p
 class WithPath(Scores):
     """Scores whose coefficients can be scaled from zero."""
 
-    def path_gradient(self, data, target, t):
+    def path_gradient(self, data, target, t, weight=None):
+        share = np.ones(data.rows) if weight is None else weight / weight.mean()
         x = np.hstack([data.numbers, data.codes])
         score = t * (x @ self.weight) + self.bias
-        slope = (1 / (1 + np.exp(-score)) - target) / np.log(2)
+        slope = share * (1 / (1 + np.exp(-score)) - target) / np.log(2)
         return {name: float(np.mean(slope * x[:, i] * self.weight[i])) for i, name in enumerate(data.sources)}
 
 
@@ -101,3 +106,21 @@ def test_a_constant_model_has_nothing_to_book():
     assert side.total == pytest.approx(0.0)
     assert held_out.reduction == pytest.approx(0.0)
     assert side.balances
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("name", ["constant", "one-rule", "linear", "boosting"])
+def test_every_rung_of_the_ladder_closes_with_weights(name, task, rng):
+    _, train, test, _ = problem(9, task=task, rows=250)
+    train, test = (replace(rows, weight=rng.uniform(0.2, 3.0, 250)) for rows in (train, test))
+    loss, classes = loss_for(task), 2 if task == "classification" else 0
+    constant = loss.best_constant(train.target, train.weight, classes)
+    model = MODELS[name]()
+    learn, valid = (Rows(train.data.take(i), train.target[i], train.weight[i]) for i in np.split(np.arange(250), [180]))
+    model.fit(learn, valid, loss=loss, classes=classes, seed=0)
+    side, held_out = side_of(model, train, test, constant, task=task)
+    assert side.total + side.remainder == pytest.approx(held_out.reduction)
+    assert side.balances
+    if name != "constant":
+        assert held_out.reduction > 0
+        assert all(b.train is not None for b in side.bookings)

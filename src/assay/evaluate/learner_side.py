@@ -38,8 +38,8 @@ class HasPath(Protocol):
     def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
         """As every model's; the first are its predictions at t = 0."""
 
-    def path_gradient(self, data: Encoded, target: NDArray[Any], t: float) -> dict[str, float]:
-        """By source, its part of the derivative of the mean loss with respect to t."""
+    def path_gradient(self, data: Encoded, target: NDArray[Any], t: float, weight: NDArray[np.float64] | None = None) -> dict[str, float]:
+        """By source, its part of the derivative of the (weighted) mean loss with respect to t."""
 
 
 @dataclass(frozen=True)
@@ -219,12 +219,14 @@ def _path_bookings(model: HasPath, loss: Loss, part: Sampled, practised: Sampled
 def _along(model: HasPath, one: Sampled) -> tuple[dict[str, float], int]:
     """What each source is booked on the way from zero; nodes are doubled until the sum no longer moves."""
     before = np.inf
+    # The model divides by the sample's own weight; the books divide by that of all rows.
+    scale = float(one.weight.mean())
     booked: dict[str, float] = {}
     for n_nodes in PATH_NODES:
         booked = {}
         for node, weight in gauss_legendre(n_nodes):
-            for name, slope in model.path_gradient(one.rows.data, one.rows.target, node).items():
-                booked[name] = booked.get(name, 0.0) - weight * slope
+            for name, slope in model.path_gradient(one.rows.data, one.rows.target, node, one.rows.weight).items():
+                booked[name] = booked.get(name, 0.0) - weight * scale * slope
         total = sum(booked.values())
         if abs(total - before) <= 0.1 * REMAINDER_SHARE * abs(total):
             break
