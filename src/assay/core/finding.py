@@ -101,6 +101,6 @@ def place(at: Mapping[str, Any]) -> str:
             words.append(f"{key} {value!r}" if isinstance(value, str) else f"{key} {value}")
     rows = list(at.get("rows", ()))
     if rows:
-        more = int(at.get("rows_count", len(rows))) - min(len(rows), 5)
-        words.append("rows " + ", ".join(str(r) for r in rows[:5]) + (f" and {more:,} more" if more > 0 else ""))
+        n_more = int(at.get("rows_count", len(rows))) - min(len(rows), 5)
+        words.append("rows " + ", ".join(str(r) for r in rows[:5]) + (f" and {n_more:,} more" if n_more > 0 else ""))
     return ", ".join(words) or "the table"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
             # the loop keeps what it has learned in its checkpoint; the job must still end here
             raise KeyboardInterrupt
         store(trained, keep / name)
+        shutil.rmtree(keep / name / "checkpoint", ignore_errors=True)
         yield trained
 
 
