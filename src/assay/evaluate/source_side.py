@@ -158,6 +158,8 @@ def contributions(game: Coalitions, n_players: int, rows: NDArray[np.intp], n_or
         for start in range(0, len(rows), batch):
             part = slice(start, start + batch)
             total[part] += _one_order(game, rows[part], rank[part])
+    # Means of equal predictions differ in their last digit; a column that the model never reads is booked 0 and not -1e-17.
+    total[np.abs(total) <= ROUNDING * np.abs(game.empty).max(initial=0.0)] = 0.0
     return total / (2 * n_orders)
 
 

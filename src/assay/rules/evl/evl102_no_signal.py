@@ -35,7 +35,7 @@ def no_signal(evaluation: EvalEvidence) -> Iterator[Finding]:
         saw=f"the best of {len(rungs)} models takes {best.reduction:.4g} +- {best.reduction_se:.2g} {evaluation.unit} "
         f"off the constant's {evaluation.opening:.4g} on {evaluation.rows:,} held-out rows",
         expected=f"more than {MIN_STANDARD_ERRORS * best.reduction_se:.2g} {evaluation.unit} (2 standard errors)",
-        remedy="look for columns that can tell the target, or use the constant",
+        remedy="hold out more rows, look for columns that can tell the target, or use the constant",
         unit=evaluation.unit,
     )
 
