@@ -1,7 +1,7 @@
 """How long `assay check` takes and how much memory: whole processes, beside deepchecks' data integrity suite on the same files.
 
 deepchecks (0.19.1) is measured where it is installed apart, with libraries of its time: python -m venv build/deepchecks &&
-build/deepchecks/bin/pip install deepchecks 'scikit-learn==1.6.1' 'numpy<2' 'pandas<2.3'. It is told of no more than the label and the categories.
+build/deepchecks/bin/pip install deepchecks 'scikit-learn==1.6.1' 'numpy<2' 'pandas<2.3' pyarrow
 """
 
 from __future__ import annotations
