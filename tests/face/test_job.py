@@ -107,7 +107,7 @@ def test_existing_run_is_refused_before_anything_is_read(wine: "assay.Run") -> N
     ("columns", "target", "says"),
     [
         ({"x": [1.0, 2.0], "y": ["a", "b"]}, "y", "2 rows"),
-        ({"x": list(range(60)), "y": ["a"] * 60}, "y", "one value|one class|constant"),
+        ({"x": list(range(60)), "y": ["a"] * 60}, "y", "at least 2 distinct values"),
         ({"x": list(range(60)), "y": [None] * 60}, "y", "missing"),
         ({"x": list(range(60)), "label": ["a", "b"] * 30}, "labl", "did you mean 'label'"),
     ],

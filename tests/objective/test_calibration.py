@@ -98,3 +98,13 @@ def test_the_same_seed_gives_the_same_numbers_and_the_record_travels():
 def test_two_rows_are_no_crash():
     made = measure_calibration(np.array([[0.2, 0.8], [0.7, 0.3]]), np.array([1, 0]), seed=0)
     assert np.isfinite(made.gain)
+
+
+def test_few_rows_cannot_prove_certainty() -> None:
+    sure = np.array([[0.9, 0.1]] * 6 + [[0.1, 0.9]] * 6)
+    target = np.array([0] * 6 + [1] * 6)
+    bare, smoothed = fit_temperature(sure, target), fit_temperature(sure, target, smoothed=True)
+    assert bare < 0.1
+    # seven of eight and no more: what six right answers of a class can say
+    assert apply_temperature(sure, smoothed)[0, 0] == pytest.approx(7 / 8, abs=1e-6)
+    assert apply_platt(sure, fit_platt(sure, target, smoothed=True))[0, 0] == pytest.approx(7 / 8, abs=1e-4)

@@ -85,7 +85,7 @@ def _threads_for(train: Rows) -> AbstractContextManager[object]:
     """One thread for small tables, where waking several costs more than they save."""
     if train.size * (train.data.numbers.shape[1] + train.data.codes.shape[1]) >= THREADED_CELLS:
         return nullcontext()
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(limits=1)
     return limits

@@ -21,7 +21,7 @@ MIN_LOG_T, MAX_LOG_T = -3.0, 3.0
 NEWTON_STEPS = 50
 
 
-def fit_temperature(probability: NDArray[np.float64], target: NDArray[np.generic]) -> float:
+def fit_temperature(probability: NDArray[np.float64], target: NDArray[np.generic], *, smoothed: bool = False) -> float:
     """The T > 0 that minimises the log loss of softmax(log p / T).
 
     The loss is convex in 1/T; Newton's method on 1/T, kept in exp(-3) to exp(3).
@@ -29,11 +29,13 @@ def fit_temperature(probability: NDArray[np.float64], target: NDArray[np.generic
     Args:
         probability: (rows, classes).
         target: Class numbers (rows,).
+        smoothed: Give each row's class (n + 1) / (n + 2), n its rows, instead of 1: for use on further rows, for which a
+            model that is right in every row at hand would else be made certain.
 
     Returns:
         T; above 1 the model was overconfident.
 
-    Source: Guo et al. 2017, section 4.2.
+    Source: Guo et al. 2017, section 4.2; smoothing: Platt 1999, section 2.2.
 
     Example:
         >>> promised = np.array([[0.9, 0.1]] * 4)
@@ -41,7 +43,8 @@ def fit_temperature(probability: NDArray[np.float64], target: NDArray[np.generic
         2.0
     """
     logs = _logs(probability)
-    hit = logs[np.arange(len(target)), target.astype(np.intp)]
+    told = smoothed_labels(target, logs.shape[1]) if smoothed else np.eye(logs.shape[1])[target.astype(np.intp)]
+    hit = (told * logs).sum(axis=1)
     low, high = np.exp(-MAX_LOG_T), np.exp(-MIN_LOG_T)
     inverse = 1.0
     for _ in range(NEWTON_STEPS):
@@ -66,18 +69,17 @@ def apply_temperature(probability: NDArray[np.float64], temperature: float) -> N
     return _softmax(_logs(probability) / temperature)
 
 
-def fit_platt(probability: NDArray[np.float64], target: NDArray[np.generic]) -> NDArray[np.float64]:
+def fit_platt(probability: NDArray[np.float64], target: NDArray[np.generic], *, smoothed: bool = False) -> NDArray[np.float64]:
     """The slope a and biases b_k that minimise the log loss of softmax(a log p_k + b_k), as (a, b_0 = 0, b_1, ...).
 
     For two classes this is Platt's logistic regression on the log-odds. Newton's method with step halving; a ridge of 1e-6 of
-    the mean loss keeps classes that do not occur from running away.
+    the mean loss keeps classes that do not occur from running away. `smoothed` is as in `fit_temperature`.
 
     Source: Platt 1999; for several classes bias-corrected temperature scaling, Alexandari et al. 2020.
     """
     logs = _logs(probability)
-    rows, classes = logs.shape
-    hot = np.zeros_like(logs)
-    hot[np.arange(rows), target.astype(np.intp)] = 1.0
+    classes = logs.shape[1]
+    hot = smoothed_labels(target, classes) if smoothed else np.eye(classes)[target.astype(np.intp)]
     start = np.zeros(classes)
     start[0] = 1.0
     free = start.copy()
@@ -132,9 +134,9 @@ def measure_calibration(probability: NDArray[np.float64], target: NDArray[np.gen
         here, rest = folds == fold, folds != fold
         if not rest.any():
             continue
-        cooled = apply_temperature(probability[here], fit_temperature(probability[rest], target[rest]))
+        cooled = apply_temperature(probability[here], fit_temperature(probability[rest], target[rest], smoothed=True))
         after["temperature"][here] = loss.per_row(target[here], cooled)
-        moved = apply_platt(probability[here], fit_platt(probability[rest], target[rest]))
+        moved = apply_platt(probability[here], fit_platt(probability[rest], target[rest], smoothed=True))
         after["platt"][here] = loss.per_row(target[here], moved)
     gains = {method: before - losses for method, losses in after.items()}
     method = max(gains, key=lambda name: float(gains[name].mean()))
@@ -145,7 +147,7 @@ def measure_calibration(probability: NDArray[np.float64], target: NDArray[np.gen
         gain=float(gain.mean()),
         gain_se=se,
         method=method,
-        temperature=fit_temperature(probability, target),
+        temperature=fit_temperature(probability, target, smoothed=True),
         p=min(1.0, 2.0 * min(_likelihood_ratio_p(probability, target).values())),
         bins=reliability_bins(probability, target),
     )
@@ -187,6 +189,24 @@ def _platt_derivatives(
     curvature[0, 1:] = curvature[1:, 0] = cross
     curvature[1:, 1:] = np.diag(share[:, 1:].mean(axis=0)) - share[:, 1:].T @ share[:, 1:] / rows
     return gradient, curvature
+
+
+def smoothed_labels(target: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
+    """What each row says of the classes, (rows, classes): (n + 1) / (n + 2) for its own, which n rows have, the rest even.
+
+    So many rows cannot prove more certainty than that.
+
+    Source: Platt 1999, section 2.2; Laplace's rule of succession.
+
+    Example:
+        >>> smoothed_labels(np.array([0, 0, 0, 1]), 2).round(2).tolist()
+        [[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.33, 0.67]]
+    """
+    own = target.astype(np.intp)
+    counts = np.bincount(own, minlength=classes)[own].astype(np.float64)
+    told = np.repeat((1.0 / (counts + 2.0) / max(classes - 1, 1))[:, None], classes, axis=1)
+    told[np.arange(len(own)), own] = (counts + 1.0) / (counts + 2.0)
+    return told
 
 
 def _folds(rows: int, parts: int, seed: int) -> NDArray[np.intp]:

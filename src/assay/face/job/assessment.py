@@ -21,9 +21,8 @@ from assay.face.view import LEAK_RULES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEDGER_SHARE = 0.25
-MIN_LEDGER_SECONDS = 2.0
-MAX_LEDGER_SECONDS = 12.0
+# A guard for slow machines only: below it the books depend on the rows and the seed alone.
+LEDGER_SECONDS = 30.0
 
 
 def leaky_columns(report: Report, parts: Parts) -> tuple[str, ...]:
@@ -38,7 +37,6 @@ def assess(
     settings: Settings,
     report: Report,
     *,
-    spent_seconds: float,
     order: Sequence[str],
     progress: Progress,
 ) -> EvalEvidence:
@@ -49,7 +47,6 @@ def assess(
         parts: What they were trained on.
         settings: The run's settings.
         report: The findings so far: its leak findings say which columns to retrain without.
-        spent_seconds: How long the run took so far; the ledger takes at most a share of it.
         order: Columns, the most telling first: says which are booked alone where there are many.
         progress: Told of each stage.
     """
@@ -57,7 +54,7 @@ def assess(
     candidates = {name: _candidate(one, parts) for name, one in trained.items()}
     target = parts.target.values[parts.split.test]
     chosen = settings.model or recommend(tuple(candidates.values()), target, parts.loss)
-    ledger = _ledger(trained[chosen], parts, settings, report, spent_seconds, order, progress)
+    ledger = _ledger(trained[chosen], parts, settings, report, order, progress)
     layers = None
     if "mlp" in trained and chosen != "mlp" and trained["mlp"].training.snapshots is not None:
         layers = _layers(trained["mlp"], parts, settings)
@@ -87,9 +84,7 @@ def _candidate(one: Trained, parts: Parts) -> Candidate:
     )
 
 
-def _ledger(
-    one: Trained, parts: Parts, settings: Settings, report: Report, spent: float, order: Sequence[str], progress: Progress
-) -> Ledger:
+def _ledger(one: Trained, parts: Parts, settings: Settings, report: Report, order: Sequence[str], progress: Progress) -> Ledger:
     progress.stage("ledger")
     leaks = leaky_columns(report, parts)
     return account(
@@ -104,7 +99,7 @@ def _ledger(
         temperature=one.temperature,
         leaks=leaks,
         leak_free_per_row=_without(leaks, one, parts, settings, progress),
-        seconds=min(MAX_LEDGER_SECONDS, max(MIN_LEDGER_SECONDS, LEDGER_SHARE * spent)),
+        seconds=LEDGER_SECONDS,
         seed=seed_for(settings.seed, "ledger"),
         association_order=order,
     )

@@ -188,7 +188,6 @@ def _work(job: Job, table: Table, parts: Parts) -> None:
             parts,
             job.settings,
             job.judge(),
-            spent_seconds=sum(job.seconds.values()),
             order=[c.column for e in job.pieces if isinstance(e, AssociationEvidence) for c in e.columns],
             progress=job.progress,
         )

@@ -111,11 +111,11 @@ def train_one(
 
 def _temperature(model: Model, parts: Parts) -> float:
     """The temperature that lowers the validation loss by more than its standard error; else 1."""
-    if parts.loss.task != "classification":
+    if parts.loss.task != "classification" or model.complexity == 0:
         return 1.0
     target = parts.target.values[parts.valid]
     raw = model.valid_prediction if model.valid_prediction is not None else model.predict(parts.encoded.take(parts.valid))
-    temperature = fit_temperature(raw, target)
+    temperature = fit_temperature(raw, target, smoothed=True)
     gain = parts.loss.per_row(target, raw) - parts.loss.per_row(target, apply_temperature(raw, temperature))
     se = float(np.std(gain) / np.sqrt(len(gain)))
     return temperature if float(np.mean(gain)) > se > 0 else 1.0
