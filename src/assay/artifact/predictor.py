@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ class Predictor:
         task: "classification" or "regression".
         classes: Class names in the order of the probabilities; empty for regression.
         target: Name of the target column.
+        label_type: What a class is in the target column: "text", "whole number", "number" or "truth value".
         unit: Of the loss that was minimised.
         fingerprint: Of the table that it was trained on.
         versions: Of the software that trained it.
@@ -64,6 +65,7 @@ class Predictor:
     versions: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     created: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    label_type: str = "text"
 
     @property
     def schema(self) -> dict[str, str]:
@@ -84,10 +86,21 @@ class Predictor:
         return Predictions(names[probabilities.argmax(axis=1)], probabilities, self.classes)
 
     def predict_frame(self, table: Table) -> pl.DataFrame:
-        """The same as columns: `prediction`, and for classes one calibrated probability `p_<class>` each."""
+        """The same as columns: `prediction`, and for classes one calibrated probability `p_<class>` each.
+
+        Predicted classes have the type of the target column, so that they compare with it.
+        """
         made = self.predict(table)
-        frame = pl.DataFrame({"prediction": pl.Series(made.prediction.tolist(), dtype=pl.String if self.classes else pl.Float64)})
+        values = self.labels(made.prediction.tolist()) if self.classes else pl.Series(made.prediction, dtype=pl.Float64)
+        frame = pl.DataFrame({"prediction": values})
         if made.probabilities is None:
             return frame
         chances = {f"p_{name}": made.probabilities[:, i] for i, name in enumerate(self.classes)}
         return frame.hstack(pl.DataFrame(chances))
+
+    def labels(self, classes: Sequence[str]) -> pl.Series:
+        """These classes as the target column writes them: texts, Int64, Float64 or Boolean."""
+        named = pl.Series(classes, dtype=pl.String)
+        if self.label_type == "truth value":
+            return named == "true"
+        return named.cast({"whole number": pl.Int64, "number": pl.Float64}.get(self.label_type, pl.String))

@@ -63,6 +63,7 @@ def load(folder: Path | str) -> Predictor:
             versions=dict(record["versions"]),
             findings=tuple(record["findings"]),
             created=record["created"],
+            label_type=record["label_type"],
         )
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise RunError(f"cannot read the model in {folder}: {problem!r}; it was written by another version, train again") from problem
@@ -79,6 +80,7 @@ def _labels(predictor: Predictor) -> dict[str, Any]:
         "versions": dict(predictor.versions),
         "findings": list(predictor.findings),
         "created": predictor.created,
+        "label_type": predictor.label_type,
     }
 
 

@@ -28,6 +28,7 @@ class TargetColumn:
         values: Class numbers (int64, an index into `classes`) or float64 values, one a kept row.
         classes: Class labels in sorted order (numbers by size); empty for regression.
         task: "classification" or "regression".
+        label_type: What a class label is in the table: "text", "whole number", "number" or "truth value"; "number" for regression.
         rows_kept: Positions (0-based) of the table's rows whose target is known.
         name: The column.
         notes: What a person should know, such as rows left out, one sentence each.
@@ -39,6 +40,7 @@ class TargetColumn:
     rows_kept: NDArray[np.intp]
     name: str = ""
     notes: tuple[str, ...] = ()
+    label_type: str = "text"
 
     def take(self, positions: NDArray[np.intp]) -> TargetColumn:
         """The target of these of its rows, in this order; the classes stay."""
@@ -100,13 +102,21 @@ def target_of(table: Table, task: str | None = None) -> TargetColumn:
     if kept.size < table.rows:
         notes.append(f"{table.rows - kept.size:,} of {table.rows:,} rows have no {name!r} and were left out")
     if chosen == "regression":
-        return TargetColumn(_numbers(table, known), (), chosen, kept, name, tuple(notes))
+        return TargetColumn(_numbers(table, known), (), chosen, kept, name, tuple(notes), "number")
     codes, classes = _codes(known)
     counts = np.bincount(codes, minlength=len(classes))
     notes += [
         f"class {label!r} has a single row; it is trained on and not tested" for label, n in zip(classes, counts, strict=True) if n == 1
     ]
-    return TargetColumn(codes, classes, chosen, kept, name, tuple(notes[:20]))
+    return TargetColumn(codes, classes, chosen, kept, name, tuple(notes[:20]), _label_type(known))
+
+
+def _label_type(known: pl.Series) -> str:
+    if known.dtype == pl.Boolean:
+        return "truth value"
+    if known.dtype.is_integer():
+        return "whole number"
+    return "number" if known.dtype.is_numeric() else "text"
 
 
 def _target_name(table: Table) -> str:

@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from assay.artifact import Predictor, save
@@ -214,11 +213,12 @@ def _freeze(job: Job, one: Trained, parts: Parts) -> None:
         fingerprint=record["fingerprint"],
         versions=record["versions"],
         findings=tuple(f"{f.code} {f.name} at {f.where}" for f in job.judge().findings),
+        label_type=parts.target.label_type,
     )
     save(job.folder.path / "artifact", predictor)
     test = parts.split.test
     held_out = parts.target.take(test)
-    truth = np.array(held_out.classes)[held_out.values] if held_out.classes else held_out.values
+    truth = predictor.labels([held_out.classes[i] for i in held_out.values]) if held_out.classes else held_out.values
     frame = pl.DataFrame({"row": held_out.rows_kept + 1, "target": truth}).hstack(predictor.predict_frame(parts.table.take(test)))
     buffer = io.BytesIO()
     frame.write_parquet(buffer)

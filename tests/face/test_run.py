@@ -1,0 +1,44 @@
+"""A run's predictions: in the target's own type, the same as those it kept, for new rows of any shape."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import assay
+
+ROWS = 160
+
+
+def table(rng: np.random.Generator, labels: Any) -> pl.DataFrame:
+    """A number, a category, and a target that follows the number."""
+    x = rng.normal(size=ROWS)
+    kind = (x + rng.normal(0.0, 0.5, ROWS) > 0).astype(int)
+    return pl.DataFrame({"x": x, "town": rng.choice(["rome", "oslo"], ROWS), "y": pl.Series([labels[k] for k in kind])})
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [((0, 1), pl.Int64), ((-1, 12), pl.Int64), ((False, True), pl.Boolean), ((0.0, 2.5), pl.Float64), (("no", "yes"), pl.String)],
+)
+def test_predictions_have_the_type_of_the_target(labels: Any, dtype: Any, tmp_path: Path, rng: np.random.Generator) -> None:
+    frame = table(rng, labels)
+    run = assay.train(frame, target="y", task="classification", model="one-rule", out=tmp_path / "r", quiet=True)
+    made = run.predict(frame)
+    assert made["prediction"].dtype == dtype
+    assert (made["prediction"] == frame["y"]).mean() > 0.7
+    names = {False: "false", True: "true"} if dtype == pl.Boolean else {}
+    assert made.columns[1:] == [f"p_{names.get(one, str(one).removesuffix('.0'))}" for one in labels]
+    kept = pl.read_parquet(run.folder / "predictions.parquet")
+    assert kept["target"].dtype == dtype
+    assert kept["target"].equals(frame["y"][(kept["row"] - 1).to_list()].alias("target"))
+
+
+def test_kept_predictions_are_those_of_the_same_rows(tmp_path: Path, rng: np.random.Generator) -> None:
+    frame = table(rng, ("no", "yes"))
+    run = assay.train(frame, target="y", model="boosting", out=tmp_path / "r", quiet=True)
+    kept = pl.read_parquet(run.folder / "predictions.parquet")
+    again = run.predict(frame)[(kept["row"] - 1).to_list()]
+    assert again.equals(kept.drop("row", "target"))
