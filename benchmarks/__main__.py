@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import benchmarks
 from assay.core.errors import AssayError, OptionError, nearest
@@ -17,11 +17,11 @@ NOT_BENCHMARKS = {"__main__", "measured"}
 
 
 def names() -> list[str]:
-    """Every benchmark: a file of this folder with a function run(quick) -> list[Measured]."""
+    """Every benchmark: a file of this folder with a function run(quick) that gives Measured values."""
     return sorted(info.name for info in pkgutil.iter_modules(benchmarks.__path__) if info.name not in NOT_BENCHMARKS)
 
 
-def load(name: str) -> Callable[[bool], list[Measured]]:
+def load(name: str) -> Callable[[bool], Iterable[Measured]]:
     """The run function of a benchmark.
 
     Raises:
@@ -29,7 +29,7 @@ def load(name: str) -> Callable[[bool], list[Measured]]:
     """
     if name not in names():
         raise OptionError(f"no benchmark {name!r}; {nearest(name, names())}")
-    run: Callable[[bool], list[Measured]] = importlib.import_module(f"benchmarks.{name}").run
+    run: Callable[[bool], Iterable[Measured]] = importlib.import_module(f"benchmarks.{name}").run
     return run
 
 
