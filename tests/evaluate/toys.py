@@ -38,7 +38,7 @@ class Scores(Model):
         positive = 1 / (1 + np.exp(-score))
         return np.stack([1 - positive, positive], axis=1)
 
-    def fit(self, train: Rows, valid: Rows, *, loss: Any, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Any, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         raise NotImplementedError
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:

@@ -42,3 +42,21 @@ def test_kept_predictions_are_those_of_the_same_rows(tmp_path: Path, rng: np.ran
     kept = pl.read_parquet(run.folder / "predictions.parquet")
     again = run.predict(frame)[(kept["row"] - 1).to_list()]
     assert again.equals(kept.drop("row", "target"))
+
+
+def test_models_that_the_budget_left_out_are_told_to_whoever_reads_the_run(tmp_path: Path, rng: np.random.Generator) -> None:
+    from assay.face.terminal import run_text
+
+    run = assay.train(table(rng, ("no", "yes")), target="y", budget=1e-6, out=tmp_path / "r", quiet=True)
+    assert [r.name for r in run.evaluation.ladder] == ["constant"]
+    assert "mlp was not trained: the budget of 1e-06 s is used up" in run.view.untrained
+    assert "mlp was not trained" in run_text(run.view)
+    assert "mlp was not trained" in run.report_path.read_text(encoding="utf-8")
+
+
+def test_a_model_that_the_budget_cut_says_so_on_the_ladder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.model import fit_boosting
+
+    monkeypatch.setattr(fit_boosting, "_rounds_within", lambda *_, **__: 2)
+    run = assay.train("wine", model="boosting", budget=60, out=tmp_path / "r", quiet=True)
+    assert run.evaluation.rung("boosting").note == "cut by the budget; 2 rounds of boosting, 3 trees a round"

@@ -192,4 +192,5 @@ def view_of(folder: RunFolder) -> RunView:
         evaluation=evaluation,
         recommended=evaluation.model if evaluation else "",
         notes=tuple(record.get("notes", ())),
+        untrained=tuple(record.get("untrained", ())),
     )

@@ -38,6 +38,7 @@ class RunView:
         report: Findings, and what was not checked.
         recommended: Name of the model that the ladder recommends, "" if none was trained.
         notes: What a person should know, one sentence each.
+        untrained: Which models were not trained and why, one sentence each.
     """
 
     name: str
@@ -55,6 +56,7 @@ class RunView:
     evaluation: EvalEvidence | None = None
     recommended: str = ""
     notes: tuple[str, ...] = ()
+    untrained: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:

@@ -33,11 +33,12 @@ class Boosting(Model):
         self.columns: TreeInput | None = None
         self.trees: Trees | None = None
 
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         self.loss_name, self.classes = loss.name, classes
         targets, weights = train.followed_by_targets(valid)
         self.start = loss.best_constant(targets, weights, classes=classes)
-        fitted = fit_trees(train, valid, loss, classes, seed)
+        fitted = fit_trees(train, valid, loss, classes, seed, budget_seconds)
+        self.is_cut = fitted.is_cut
         self.columns, self.trees, self.seen = fitted.columns, fitted.trees, fitted.seen
         self.valid_prediction = None if fitted.valid_scores is None else self._elicit(fitted.valid_scores)
 
@@ -53,7 +54,7 @@ class Boosting(Model):
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         columns, trees = self._fitted
         data, arrays = columns.state()
-        return {**data, "loss": self.loss_name, "classes": self.classes}, {
+        return {**data, "loss": self.loss_name, "classes": self.classes, "cut": self.is_cut}, {
             **arrays,
             **trees.state(),
             "start": self.start,
@@ -63,7 +64,7 @@ class Boosting(Model):
     @classmethod
     def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         model = cls()
-        model.loss_name, model.classes = data["loss"], int(data["classes"])
+        model.loss_name, model.classes, model.is_cut = data["loss"], int(data["classes"]), bool(data["cut"])
         model.columns, model.trees = TreeInput.from_state(data, arrays), Trees.from_state(arrays)
         model.start, model.seen = np.asarray(arrays["start"]), np.asarray(arrays["seen"])
         return model

@@ -25,7 +25,7 @@ class Constant(Model):
     def __init__(self) -> None:
         self.value: NDArray[np.float64] = np.zeros(())
 
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         self.value = loss.best_constant(*train.followed_by_targets(valid), classes=classes)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:

@@ -70,17 +70,21 @@ class Model(ABC):
         complexity: Place on the ladder: 0 for the simplest.
         valid_prediction: Predictions for the validation rows from before they were learned from too, for calibration;
             None where `fit` never learned from them.
+        is_cut: The budget ended `fit` before the validation rows did.
     """
 
     name: ClassVar[str]
     complexity: ClassVar[int]
     valid_prediction: NDArray[np.float64] | None = None
+    is_cut: bool = False
 
     @abstractmethod
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         """Learn from the training rows; `valid` decides how long and how much to learn. `classes` is 0 for regression.
 
-        Models that are cheap to refit may then learn from both parts together with what `valid` decided.
+        Models that are cheap to refit may then learn from both parts together with what `valid` decided. A model that learns
+        step by step takes about `budget_seconds` at most, others pay no heed; where the budget cuts it, the result depends on
+        the machine's speed and no longer on the rows and the seed alone.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ WIDE_COLUMNS = 60
 WIDE_BINS = 63
 THREADED_CELLS = 100_000
 MAX_REFIT_ROWS = 100_000
+# Rounds fitted to learn what a round takes; the first trees are the slowest, so that a budget is rather kept than used up.
+MEASURED_ROUNDS = 3
 SKLEARN_LOSS = {"log": "log_loss", "squared": "squared_error", "absolute": "absolute_error"}
 
 
@@ -42,43 +45,81 @@ class Boosted:
         trees: The trees.
         seen: Class numbers of the trees' outputs, where they occur in the training rows; empty for regression.
         valid_scores: Scores of the validation rows by the trees that had not learned from them; None where `trees` had not.
+        is_cut: The budget allowed fewer rounds than the validation rows would have taken.
     """
 
     columns: TreeInput
     trees: Trees
     seen: NDArray[np.intp]
     valid_scores: NDArray[np.float64] | None = None
+    is_cut: bool = False
 
 
-def fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int) -> Boosted:
-    """Trees whose number the validation rows chose; small tables are then fitted again on all rows."""
+def fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> Boosted:
+    """Trees whose number the validation rows chose; small tables are then fitted again on all rows.
+
+    With a budget a few rounds are measured first, and as many allowed as fit into it.
+    """
     seen = np.unique(train.target).astype(np.intp) if classes else np.zeros(0, dtype=np.intp)
     with _threads_for(train):
         if len(seen) == 1:
             return Boosted(TreeInput.fit(train, classes), Trees.none(1), seen)
         # scikit-learn cannot score a class that the trees have no output for; such rows do not help to stop.
         known = np.isin(valid.target, seen) if classes else np.ones(valid.size, dtype=bool)
-        return _fit_trees(train, valid.take(np.flatnonzero(known)), loss, classes, seed, seen, is_refitted=bool(known.all()))
+        known_valid = valid.take(np.flatnonzero(known))
+        return _fit_trees(train, known_valid, loss, classes, seed, seen, is_refitted=bool(known.all()), budget_seconds=budget_seconds)
 
 
-def _fit_trees(train: Rows, valid: Rows, loss: Loss, classes: int, seed: int, seen: NDArray[np.intp], *, is_refitted: bool) -> Boosted:
+def _fit_trees(
+    train: Rows,
+    valid: Rows,
+    loss: Loss,
+    classes: int,
+    seed: int,
+    seen: NDArray[np.intp],
+    *,
+    is_refitted: bool,
+    budget_seconds: float | None,
+) -> Boosted:
     columns = TreeInput.fit(train, classes)
     matrix = columns.matrix(train.data)
-    booster = _booster(columns, loss, seed, UNSTOPPED_ROUNDS if valid.size == 0 else MAX_ROUNDS, matrix.shape)
+    is_refitted = is_refitted and 0 < valid.size <= MAX_REFIT_ROWS - train.size
+    wanted = MAX_ROUNDS if valid.size else UNSTOPPED_ROUNDS
+    booster = _booster(columns, loss, seed, wanted, matrix.shape)
+    if budget_seconds is not None:
+        allowed = _rounds_within(budget_seconds, booster, matrix, train, passes=2 if is_refitted else 1)
+        booster.set_params(max_iter=min(wanted, allowed))
     if valid.size == 0:
-        return Boosted(columns, Trees.of(booster.fit(matrix, train.target, sample_weight=train.weight), UNSTOPPED_ROUNDS), seen)
+        booster.fit(matrix, train.target, sample_weight=train.weight)
+        return Boosted(columns, Trees.of(booster, booster.max_iter), seen, is_cut=booster.max_iter < wanted)
     check = columns.matrix(valid.data)
     booster.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=1e-7)
     booster.fit(matrix, train.target, sample_weight=train.weight, X_val=check, y_val=valid.target, sample_weight_val=valid.weight)
     rounds = int(np.argmax(booster.validation_score_))
-    stopped = Trees.of(booster, rounds)
-    if rounds == 0 or not is_refitted or train.size + valid.size > MAX_REFIT_ROWS:
-        return Boosted(columns, stopped, seen)
+    stopped, is_cut = Trees.of(booster, rounds), booster.max_iter < wanted and booster.n_iter_ == booster.max_iter
+    if rounds == 0 or not is_refitted:
+        return Boosted(columns, stopped, seen, is_cut=is_cut)
     both = train.followed_by(valid)
     more = TreeInput.fit(both, classes)
     booster = _booster(more, loss, seed, rounds, matrix.shape)
     booster.fit(more.matrix(both.data), both.target, sample_weight=both.weight)
-    return Boosted(more, Trees.of(booster, rounds), seen, stopped.scores(check))
+    return Boosted(more, Trees.of(booster, rounds), seen, stopped.scores(check), is_cut)
+
+
+def _rounds_within(seconds: float, booster: Any, matrix: NDArray[np.float64], train: Rows, passes: int) -> int:
+    """Rounds, at least one, that so many passes of fitting finish in these seconds, by the time that a few rounds take."""
+    from sklearn.base import clone
+
+    took = []
+    for rounds in (1, 1 + MEASURED_ROUNDS):
+        started = time.perf_counter()
+        clone(booster).set_params(max_iter=rounds).fit(matrix, train.target, sample_weight=train.weight)
+        took.append(time.perf_counter() - started)
+        if 2 * sum(took) > seconds:
+            return 1
+    a_round = max((took[1] - took[0]) / MEASURED_ROUNDS, 1e-4)
+    before_rounds = max(took[0] - a_round, 0.0)
+    return max(1, int(((seconds - sum(took)) / passes - before_rounds) / a_round))
 
 
 def _threads_for(train: Rows) -> AbstractContextManager[object]:

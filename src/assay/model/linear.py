@@ -39,7 +39,7 @@ class Linear(Model):
         self.intercept = np.zeros(1)
         self.centre: dict[str, NDArray[np.float64]] = {}
 
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         self.loss_name = loss.name
         both = train.followed_by(valid)
         design = Design.fit(both.data, both.weight)

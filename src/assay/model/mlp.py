@@ -143,7 +143,7 @@ class Mlp(Model):
 
     # -- the contract ------------------------------------------------------------------------------------------------------
 
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         """Learn by plain AdamW with the best epoch kept; `assay.train.fit` is the scheduled, watched, resumable way."""
         self.build(train, loss=loss, classes=classes, seed=seed)
         import torch

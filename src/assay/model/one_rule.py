@@ -35,7 +35,7 @@ class OneRule(Model):
         self.labels: tuple[str, ...] = ()
         self.class_names: tuple[str, ...] = ()
 
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int) -> None:
+    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
         both = train.followed_by(valid)
         self.start = loss.best_constant(both.target, both.weight, classes=classes)
         best = self._chosen(both, loss, classes, seed)

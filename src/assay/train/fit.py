@@ -36,8 +36,11 @@ class Training:
 
     @property
     def stopped(self) -> str:
-        """Why a neural training ended ("patience", "epochs", "budget", "nonfinite", "interrupted"); "" for classical models."""
-        return self.trace.stopped if self.trace else ""
+        """Why a neural training ended ("patience", "epochs", "budget", "nonfinite", "interrupted").
+
+        Of a classical model "budget" where that cut it, else "".
+        """
+        return self.trace.stopped if self.trace else "budget" if self.model.is_cut else ""
 
 
 def fit(
@@ -64,7 +67,8 @@ def fit(
         loss: What is minimised.
         seed: Fixes the weights drawn, the order of rows and the dropout.
         classes: Number of classes, 0 for regression.
-        budget_seconds: A neural training ends, with its best weights so far, when they are used up; a classical one is not cut.
+        budget_seconds: A neural training ends, with its best weights so far, when they are used up; boosting adds as many trees
+            as fit in; the simpler models pay no heed.
         epochs: At most so many epochs.
         on_epoch: Called after each epoch with its number (from 1), training loss, validation loss and the seconds left.
         checkpoint: Folder for the state after each epoch; a later call with the same arguments goes on from there, bit for bit.
@@ -82,7 +86,7 @@ def fit(
 
     started = time.perf_counter()
     if not isinstance(model, Mlp):
-        model.fit(train, valid, loss=loss, classes=classes, seed=seed)
+        model.fit(train, valid, loss=loss, classes=classes, seed=seed, budget_seconds=budget_seconds)
         return Training(model, None, None, time.perf_counter() - started)
     if not model.is_built:
         model.build(train, loss=loss, classes=classes, seed=seed)

@@ -80,7 +80,7 @@ def _candidate(one: Trained, parts: Parts) -> Candidate:
         prediction=one.predict(test.data),
         weight=test.weight,
         seconds=one.training.seconds,
-        note=one.model.describe(),
+        note=("cut by the budget; " if one.training.stopped == "budget" else "") + one.model.describe(),
     )
 
 
@@ -116,7 +116,7 @@ def _without(leaks: tuple[str, ...], one: Trained, parts: Parts, settings: Setti
         return parts.loss.per_row(target, np.asarray(prediction))
     progress.note(f"training {one.name} again without {', '.join(leaks)}, to see what the leaks are worth")
     fewer = parts.without(leaks)
-    again = train_one(one.name, fewer, settings, None, progress)
+    again = train_one(one.name, fewer, settings, None, progress, None if settings.budget is None else one.training.seconds)
     return parts.loss.per_row(target, again.predict(fewer.encoded.take(fewer.split.test)))
 
 

@@ -23,7 +23,7 @@ from assay.face.checking import judged
 from assay.face.config import Config
 from assay.face.job.assessment import assess
 from assay.face.job.preparation import Parts, prepare, read_source
-from assay.face.job.progress import Progress, Silent
+from assay.face.job.progress import Noting, Progress, Silent
 from assay.face.job.rungs import Trained, climb
 from assay.face.job.settings import Settings
 from assay.train.folder import RunFolder, free_name
@@ -178,7 +178,9 @@ def _work(job: Job, table: Table, parts: Parts) -> None:
         train, test = parts.table.take(parts.split.train), parts.table.take(parts.split.test)
         job.keep("20-split", [compare_parts(train, test, parts.split.how)])
     with job.stage("train"):
-        trained = {one.name: one for one in climb(parts, job.settings, job.folder.path / "models", job.progress)}
+        heard = Noting(job.progress)
+        trained = {one.name: one for one in climb(parts, job.settings, job.folder.path / "models", heard)}
+        job.folder.update(untrained=heard.notes)
         traces: list[Evidence] = [one.training.trace for one in trained.values() if one.training.trace is not None]
         job.keep("30-trace", traces)
     with job.stage("ledger"):

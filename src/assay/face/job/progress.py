@@ -18,6 +18,34 @@ class Progress(Protocol):
         """Something that a person should read, in one line."""
 
 
+class Noting:
+    """A listener that keeps the notes and passes everything on.
+
+    Args:
+        listener: Who listens behind it.
+
+    Attributes:
+        notes: What was noted.
+    """
+
+    def __init__(self, listener: Progress) -> None:
+        self.notes: list[str] = []
+        self._listener = listener
+
+    def stage(self, name: str) -> None:
+        """Pass on."""
+        self._listener.stage(name)
+
+    def update(self, done_share: float, loss: float | None, seconds_left: float | None, unit: str = "") -> None:
+        """Pass on."""
+        self._listener.update(done_share, loss, seconds_left, unit)
+
+    def note(self, text: str) -> None:
+        """Keep and pass on."""
+        self.notes.append(text)
+        self._listener.note(text)
+
+
 class Silent:
     """A listener that says nothing."""
 

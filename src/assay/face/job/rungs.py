@@ -55,12 +55,12 @@ class Trained:
 def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> Iterator[Trained]:
     """Train the asked rungs, simplest first, and yield each as soon as it is kept under `keep`.
 
-    A rung that an earlier, interrupted run kept is read instead of trained. The MLP is left out, with a note, when
-    torch is absent or the budget is used up.
+    A rung that an earlier, interrupted run kept is read instead of trained. A rung is left out, with a note, when torch is
+    absent or the budget is used up; of what is left of the budget a rung may take an even part, so that the last has one too.
     """
     names = LADDER if settings.model is None else tuple(dict.fromkeys(("constant", settings.model)))
     started = time.monotonic()
-    for name in names:
+    for place, name in enumerate(names):
         left = None if settings.budget is None else settings.budget - (time.monotonic() - started)
         if left is not None and left <= 0 and name != "constant":
             progress.note(f"{name} was not trained: the budget of {settings.budget:g} s is used up")
@@ -71,7 +71,8 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
             yield kept
             continue
         try:
-            trained = train_one(name, parts, settings, keep / name, progress, left)
+            share = None if left is None else max(left, 0.0) / (len(names) - place)
+            trained = train_one(name, parts, settings, keep / name, progress, share)
         except ExtraMissing as problem:
             if settings.model == name:
                 raise

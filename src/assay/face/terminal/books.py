@@ -71,7 +71,8 @@ def run_text(view: RunView, paper: Paper | None = None) -> str:
     if view.ledger is not None:
         parts.append(ledger_text(view.ledger, on))
     if view.evaluation is not None and view.evaluation.ladder:
-        parts.append(ladder_text(view.evaluation, view.model, on))
+        untrained = (wrapped(note, on, first="  ", later="  ") for note in view.untrained)
+        parts.append("\n".join([ladder_text(view.evaluation, view.model, on), *untrained]))
     return "\n\n".join([*parts, findings_text(view.report, on, MOST_FINDINGS)])
 
 

@@ -1,0 +1,56 @@
+"""A budget caps the rounds of boosting and says so; a budget that suffices changes no bit."""
+
+import json
+
+import numpy as np
+import pytest
+
+from assay.model import fit_boosting
+from assay.model.boosting import Boosting
+from assay.objective.loss import loss_for
+
+
+def boosted(parts, budget_seconds):
+    train, valid, _, classes = parts
+    model = Boosting()
+    model.fit(
+        train, valid, loss=loss_for("classification" if classes else "regression"), classes=classes, seed=3, budget_seconds=budget_seconds
+    )
+    return model
+
+
+def test_a_budget_that_suffices_changes_no_bit(parts):
+    free, ample = boosted(parts, None), boosted(parts, 3600.0)
+    assert np.array_equal(free.predict(parts[2].data), ample.predict(parts[2].data))
+    assert not free.is_cut and not ample.is_cut
+
+
+def test_a_tiny_budget_cuts_the_rounds_and_is_told(parts):
+    model = boosted(parts, 1e-6)
+    assert model.trees.rounds == 1
+    assert model.is_cut
+    data, arrays = model.state()
+    assert Boosting.from_state(json.loads(json.dumps(data)), arrays).is_cut
+
+
+@pytest.mark.parametrize(("seconds", "passes", "rounds"), [(10.0, 1, 12), (10.0, 2, 5), (1.0, 1, 1)])
+def test_rounds_are_those_that_the_measured_time_allows(monkeypatch, seconds, passes, rounds):
+    clock = [0.0]
+
+    class Slow:
+        """Half a second a fit and half a second a round."""
+
+        def set_params(self, max_iter):
+            self.rounds = max_iter
+            return self
+
+        def fit(self, *_, **__):
+            clock[0] += 0.5 + 0.5 * self.rounds
+
+    monkeypatch.setattr(fit_boosting.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr("sklearn.base.clone", lambda booster: booster)
+
+    class Train:
+        target, weight = None, None
+
+    assert fit_boosting._rounds_within(seconds, Slow(), None, Train(), passes) == rounds
