@@ -51,8 +51,7 @@ def target_leak_feature(told: AssociationEvidence) -> Iterator[Finding]:
 
 def _reason(one: Association, told: AssociationEvidence, strongest: float) -> tuple[str, str]:
     """Why a column is suspect, and what an innocent one would have shown; two empty texts if it is not."""
-    # On few rows the joint share is noisy (iris, 105 rows: .40 to .83), but all others know at least what the best of them does;
-    # and what the column leaves open is a small count of rows, taken with two of its standard errors.
+    # On 105 rows of iris the joint share runs from .40 to .83; yet all others know at least what the best of them does.
     rest = 1.0 if one.rest_share is None else max(one.rest_share, *(a.share for a in told.columns if a is not one), 0.0)
     left = 1 - one.share + 2 * ((1 - min(1.0, one.share)) / max(1, told.rows)) ** 0.5
     if one.formula:
