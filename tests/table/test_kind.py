@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.core.errors import ColumnError
-from assay.table.kind import typed_column
+from assay.table.kind import _from_rows, _from_text, typed_column
 
 
 def typed(*values: str | None, kind: str | None = None) -> tuple[str, list[object]]:
@@ -128,3 +128,40 @@ def test_written_numbers_are_read_back(numbers: list[float]) -> None:
 @given(st.lists(st.one_of(st.none(), st.dates()), min_size=1, max_size=20).filter(any))
 def test_written_dates_are_read_back(dates: list[datetime.date | None]) -> None:
     assert typed(*(None if d is None else d.isoformat() for d in dates)) == ("date", dates)
+
+
+WORDS = [
+    "1",
+    "2.5",
+    "07",
+    "?",
+    "NA",
+    "n/a",
+    "",
+    " ",
+    "true",
+    "False",
+    "yes",
+    " a",
+    "a ",
+    "12/01/2024",
+    "31/01/2024",
+    "1,5",
+    "one two three",
+    None,
+]
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), st.booleans(), st.sampled_from([None, "category", "text"]))
+@settings(max_examples=150, deadline=None)
+def test_values_that_repeat_are_typed_as_if_each_row_were_read(values: list[str | None], comma: bool, kind: str | None) -> None:
+    column = pl.Series("x", values * 20, dtype=pl.String)
+    few, rows = _from_text(column, kind, comma), _from_rows(column, kind, comma)
+    assert few.values.equals(rows.values) and few.values.dtype == rows.values.dtype and few.values.name == "x"
+    assert (few.kind, dict(few.markers), few.notes) == (rows.kind, dict(rows.markers), rows.notes)
+
+
+def test_few_long_texts_are_categories_unless_the_column_is_mostly_blank() -> None:
+    texts = [f"text number {i}" for i in range(50)]
+    assert typed(*texts * 20)[0] == "category"
+    assert typed(*[""] * 3000, *texts)[0] == "text"

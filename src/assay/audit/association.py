@@ -83,6 +83,7 @@ def associate(table: Table, *, seed: int = 0) -> AssociationEvidence:
     if len(chosen) < table.rows:
         frame = frame[kept[chosen]]
     values, classes = np.asarray(whole.values)[chosen], whole.classes
+    del whole, kept  # two numbers a row of the whole table
     if len(classes) > MAX_CLASSES:
         values, classes = _pooled(values.astype(np.int64), classes)
     target = _Target(evidence, values, classes, folds_of(len(chosen), seed_for(seed, "folds")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,34 +37,33 @@ class Design:
 def design_of(features: Sequence[Levels]) -> Design:
     """One-hot levels and standardised numbers, at most `MAX_DIMENSIONS` of them, shared out evenly."""
     each = max(1, MAX_DIMENSIONS // max(1, len(features)))
-    parts, blocks, at = [], [], 0
-    for levels in features:
-        inputs = _inputs(levels, each)
-        parts.append(inputs)
-        blocks.append(np.arange(at, at + inputs.shape[1]))
-        at += inputs.shape[1]
-    rows = len(features[0].codes)
-    matrix = np.concatenate([*parts, np.ones((rows, 1))], axis=1)
-    matrix[:, :-1] -= matrix[:, :-1].mean(axis=0)
-    spread = matrix[:, :-1].std(axis=0)
-    matrix[:, :-1] /= np.where(spread > 1e-12, spread, 1.0)
+    chosen = [_chosen_levels(levels, each) for levels in features]
+    widths = [len(held) + (levels.numbers is not None) for levels, (_, held) in zip(features, chosen, strict=True)]
+    ends = np.cumsum(widths)
+    matrix = np.ones((len(features[0].codes), int(ends[-1]) + 1), order="F")
+    blocks = [np.arange(end - width, end) for end, width in zip(ends, widths, strict=True)]
+    for levels, (codes, held), width, end in zip(features, chosen, widths, ends, strict=True):
+        part = matrix[:, end - width : end]
+        if levels.numbers is not None:
+            part[:, 0] = np.clip(levels.numbers, -8, 8)
+        np.equal(codes[:, None], held[None, :], out=part[:, width - len(held) :])
+        part -= part.mean(axis=0)
+        spread = part.std(axis=0)
+        part /= np.where(spread > 1e-12, spread, 1.0)
     return Design(matrix, blocks)
 
 
-def _inputs(levels: Levels, most: int) -> NDArray[np.float64]:
-    number = [] if levels.numbers is None else [np.clip(levels.numbers, -8, 8)[:, None]]
-    room = most - len(number)
+def _chosen_levels(levels: Levels, most: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Level numbers, coarser for numbers, and the most frequent of them that have an input of their own."""
+    room = most - (levels.numbers is not None)
     if room < 1:
-        return np.concatenate(number, axis=1)
+        return levels.codes, np.empty(0, dtype=np.intp)
     codes = levels.codes
     if levels.numbers is not None:
-        mapping = levels.coarser(min(room, BINS_A_NUMBER))
-        codes = mapping[codes]
+        codes = levels.coarser(min(room, BINS_A_NUMBER))[codes]
     counts = np.bincount(codes)
     chosen = np.argsort(-counts, kind="stable")[:room]
-    chosen = chosen[counts[chosen] > 0]
-    hot = (codes[:, None] == chosen[None, :]).astype(np.float64)
-    return np.concatenate([*number, hot], axis=1)
+    return codes, chosen[counts[chosen] > 0]
 
 
 def joint_shares(
@@ -84,6 +83,9 @@ def joint_shares(
     """
     if not features:
         return 0.0, []
+    order = np.argsort(folds, kind="stable")
+    features = [replace(f, codes=f.codes[order], numbers=None if f.numbers is None else f.numbers[order]) for f in features]
+    target, folds = target[order], folds[order]  # so that a fold's inputs are a slice of the matrix, not a copy
     design = design_of(features)
     goal = np.eye(classes)[target.astype(np.int64)] if classes else target.astype(np.float64)[:, None]
     goal = goal[:, :-1] if classes == 2 else goal
@@ -107,7 +109,8 @@ class _Moments:
 
 
 def _fitted(design: Design, goal: NDArray[np.float64], folds: NDArray[np.int64]) -> list[_Moments]:
-    held = [design.matrix[folds == f] for f in range(FOLDS)]
+    ends = np.searchsorted(folds, np.arange(FOLDS + 1))
+    held = [design.matrix[ends[f] : ends[f + 1]] for f in range(FOLDS)]
     grams = np.stack([x.T @ x for x in held])
     moments = np.stack([x.T @ goal[folds == f] for f, x in enumerate(held)])
     rows = [max(1, len(folds) - len(x)) for x in held]

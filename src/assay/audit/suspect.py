@@ -40,7 +40,7 @@ def suspect_words(column: pl.Series, counts: pl.DataFrame) -> tuple[SuspectValue
     return tuple(sorted(suspects, key=lambda s: (-s.rows, s.value)))
 
 
-def suspect_codes(numbers: NDArray[np.float64], values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[SuspectValue, ...]:
+def suspect_codes(numbers: NDArray[np.float64], values: NDArray[np.float64], counts: NDArray[np.integer]) -> tuple[SuspectValue, ...]:
     """Repeated nines (99, 999, -999 ...) and -1 that stand apart from all other numbers of the column.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -194,6 +195,8 @@ def _sampled_types(file: _File) -> dict[str, Any]:
             )
         except pl.exceptions.PolarsError:
             return {}
+    if isinstance(file.data, mmap.mmap) and hasattr(file.data, "madvise"):
+        file.data.madvise(mmap.MADV_DONTNEED)  # the pages of the samples
     sample = pl.concat(parts)
     found = {name: typed_column(sample[name]) for name in sample.columns}
     return {name: typed.values.dtype for name, typed in found.items() if typed.kind == "number" and not set(typed.markers) - {""}}

@@ -35,6 +35,8 @@ MISSING_WORDS = (
 )
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
 PROBE_ROWS = 2000
+PROBED_DISTINCT_SHARE, FEW_DISTINCT_SHARE = 0.5, 0.1  # of a column's first rows, of all: below, its values are typed once each
+MARKERS_KEPT = 50
 MAX_WHOLE_DIGITS = 18  # an Int64 holds any whole number of 18 digits; longer ones are names, not amounts
 TEXT_WORDS, TEXT_DISTINCT_SHARE = 2.5, 0.55
 
@@ -134,9 +136,33 @@ def _standard_number(column: pl.Series) -> pl.Series:
 
 
 def _from_text(column: pl.Series, kind: str | None, decimal_comma: bool) -> Typed:
+    """Type texts; where few values repeat, those are typed and the rows follow them."""
+    if kind not in (None, "category", "text") or not _repeats(column.head(PROBE_ROWS), PROBED_DISTINCT_SHARE):
+        return _from_rows(column, kind, decimal_comma)
+    seen = column.to_frame("value").group_by("value", maintain_order=True).agg(rows=pl.len()).drop_nulls("value")
+    if seen.height > FEW_DISTINCT_SHARE * column.len() or seen.is_empty():
+        return _from_rows(column, kind, decimal_comma)
+    values = seen["value"].alias(column.name)
+    few = _from_rows(values, kind, decimal_comma)
+    if few.kind == "text" and kind is None:
+        held = seen.filter(few.values.is_not_null())
+        repeated = held.height < TEXT_DISTINCT_SHARE * int(held["rows"].sum())
+        few = Typed(few.values, "category" if repeated else "text", few.markers, few.notes)
+    if few.values.dtype == pl.String and not few.markers and few.values.equals(values):
+        return Typed(column, few.kind, {}, few.notes)
+    place = column.cast(pl.Enum(values)).to_physical()
+    lost = seen.filter(few.values.is_null()).sort("rows", descending=True, maintain_order=True).head(MARKERS_KEPT)
+    return Typed(few.values.gather(place), few.kind, dict(lost.iter_rows()), few.notes)
+
+
+def _repeats(values: pl.Series, most_distinct: float) -> bool:
+    return values.n_unique() <= max(2, most_distinct * values.len())
+
+
+def _from_rows(column: pl.Series, kind: str | None, decimal_comma: bool) -> Typed:
     trimmed = column.str.strip_chars()
-    present = trimmed.filter(trimmed != "")
-    if present.is_empty():
+    probe = _probe(trimmed)
+    if probe is None:
         empty = _blanked(column, column.is_not_null())
         values = empty if kind in (None, "category", "text") else empty.cast(_DTYPES[kind])
         return Typed(values, kind or "category", _counted(column, column.is_not_null()))
@@ -144,7 +170,6 @@ def _from_text(column: pl.Series, kind: str | None, decimal_comma: bool) -> Type
         return _as_text(column, trimmed, kind)
     if kind is not None:
         return _forced(column, trimmed, kind, decimal_comma)
-    probe = _probe(present)
     for attempt in (_as_boolean, _as_number, _as_date):
         if attempt(probe, decimal_comma) is not None and (parsed := attempt(trimmed, decimal_comma)) is not None:
             values, note = parsed
@@ -154,11 +179,14 @@ def _from_text(column: pl.Series, kind: str | None, decimal_comma: bool) -> Type
     return _as_text(column, trimmed, None)
 
 
-def _probe(present: pl.Series) -> pl.Series:
-    """A few values that are no words for "missing", to turn away most columns cheaply."""
-    probe = present.head(PROBE_ROWS)
+def _probe(trimmed: pl.Series) -> pl.Series | None:
+    """A few values that are no words for "missing", to turn away most columns cheaply; None if all are blank."""
+    probe = trimmed.head(PROBE_ROWS)
     probe = probe.filter(~_is_word(probe))
-    return probe if probe.len() else present.filter(~_is_word(present)).head(PROBE_ROWS)
+    if probe.len():
+        return probe
+    present = trimmed.filter(trimmed != "")
+    return present.filter(~_is_word(present)).head(PROBE_ROWS) if present.len() else None
 
 
 _DTYPES = {"number": pl.Float64, "boolean": pl.Boolean, "date": pl.Date}
@@ -177,6 +205,9 @@ def _all_read(values: pl.Series, trimmed: pl.Series) -> bool:
 
 
 def _as_boolean(trimmed: pl.Series, _decimal_comma: bool) -> Parsed:
+    first = next(iter(trimmed.head(1).to_list()), None) or ""
+    if first.lower() not in ("true", "false", "", *MISSING_WORDS):
+        return None
     lowered = trimmed.str.to_lowercase()
     values = pl.select(pl.when(lowered == "true").then(True).when(lowered == "false").then(False)).to_series().alias(trimmed.name)
     return (values, "") if _all_read(values, trimmed) else None
@@ -188,23 +219,23 @@ def _as_number(trimmed: pl.Series, decimal_comma: bool) -> Parsed:
         if bool(trimmed.drop_nulls().str.contains(r"^[+-]?\d{1,3}(,\d{3})+$").all()):
             return None
         trimmed, note = trimmed.str.replace(",", ".", literal=True), "has decimal commas, read as such"
-    values = trimmed.cast(pl.Float64, strict=False)
-    if values.is_nan().any():
-        values = values.fill_nan(None)
-    if not _all_read(values, trimmed):
+    text, number, whole = pl.col("text"), pl.col("number"), pl.col("whole")
+    read = trimmed.to_frame("text").select("text", number=text.cast(pl.Float64, strict=False).fill_nan(None))
+    unread = read.filter(number.is_null() & text.is_not_null())["text"]
+    if read["number"].null_count() == read.height or (unread.len() and not _is_word(unread).all()):
         return None
-    if trimmed.str.contains(r"^[+-]?0\d").any():
+    read = read.with_columns(whole=text.cast(pl.Int64, strict=False))
+    seen = read.select(
+        zero_led=text.str.contains(r"^[+-]?0\d").any(),
+        pointed=text.str.contains(r"[.eEiI]").any(),
+        long=(text.str.len_bytes() > MAX_WHOLE_DIGITS).any(),
+        broken=whole.null_count() - number.null_count().cast(pl.Int64),
+    ).row(0, named=True)
+    if seen["zero_led"]:
         return None
-    if trimmed.str.contains(r"[.eEiI]", literal=False).any() and not _whole(trimmed, values):
-        return values, note
-    long = bool((trimmed.str.len_bytes() > MAX_WHOLE_DIGITS).any())
-    whole = trimmed.cast(pl.Int64, strict=False)
-    return None if long and whole.null_count() > values.null_count() else (whole, note)
-
-
-def _whole(trimmed: pl.Series, values: pl.Series) -> bool:
-    """Whether every number is written without a fraction or an exponent (words for "missing" may hold those letters)."""
-    return trimmed.cast(pl.Int64, strict=False).null_count() == values.null_count()
+    if seen["pointed"] and seen["broken"]:  # words for "missing" may hold those letters
+        return read["number"].alias(trimmed.name), note
+    return None if seen["long"] and seen["broken"] > 0 else (read["whole"].alias(trimmed.name), note)
 
 
 def _as_date(trimmed: pl.Series, _decimal_comma: bool) -> Parsed:
@@ -264,8 +295,8 @@ def _text_kind(kept: pl.Series) -> str:
 
 
 def _counted(column: pl.Series, lost: pl.Series) -> dict[str, int]:
-    """How many rows held each of the values that became missing, the most frequent first (at most 50 values)."""
+    """How many rows held each of the values that became missing, the most frequent first (at most `MARKERS_KEPT` values)."""
     if not lost.any():
         return {}
-    counts = column.filter(lost).value_counts(sort=True).head(50)
+    counts = column.filter(lost).value_counts(sort=True).head(MARKERS_KEPT)
     return dict(zip(counts.to_series(0).to_list(), counts.to_series(1).to_list(), strict=True))

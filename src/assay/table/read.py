@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ def read(
         raw, name = read_memory(source), "table in memory"
     for column in types or {}:
         Table(raw.frame, dict.fromkeys(raw.frame.columns, "category"), source=name).require(column)
-    return _typed(raw, name, missing or (), wanted)
+    columns, raw = raw.frame.get_columns(), replace(raw, frame=raw.frame.clear())
+    return _typed(columns, raw, name, missing or (), wanted)
 
 
 def _joined(paths: Sequence[Path], options: Mapping[str, Any]) -> Raw:
@@ -128,22 +130,33 @@ def _by_content(data: Data, path: Path, options: Mapping[str, Any]) -> Raw:
     return read_delimited(data, path, **options)
 
 
-def _typed(raw: Raw, name: str, missing: Sequence[str], types: Mapping[str, str]) -> Table:
-    """Give every column its kind, and collect what was taken as missing."""
-    typed = [
-        typed_column(column, types.get(column.name), missing=missing, decimal_comma=raw.decimal_comma) for column in raw.frame.get_columns()
-    ]
-    frame = pl.DataFrame([one.values.alias(column) for one, column in zip(typed, raw.frame.columns, strict=True)])
-    kinds = {column: one.kind for one, column in zip(typed, frame.columns, strict=True)}
-    found = {column: _markers(raw, column, one) for one, column in zip(typed, frame.columns, strict=True)}
-    markers = {column: counts for column, counts in found.items() if counts}
-    notes = (*raw.notes, *_shortened([note for one in typed for note in one.notes]), *_missing_notes(markers))
-    return Table(frame, kinds, source=name, notes=notes, markers=markers)
+def _typed(columns: list[pl.Series], raw: Raw, name: str, missing: Sequence[str], types: Mapping[str, str]) -> Table:
+    """Give every column its kind, and collect what was taken as missing.
+
+    Args:
+        columns: As read; taken off the list one by one, so that no column is long in memory both as read and as typed.
+        raw: How they were read.
+    """
+    values: list[pl.Series] = []
+    kinds: dict[str, str] = {}
+    markers: dict[str, dict[str, int]] = {}
+    notes: list[str] = []
+    columns.reverse()
+    while columns:
+        column = columns.pop()
+        typed = typed_column(column, types.get(column.name), missing=missing, decimal_comma=raw.decimal_comma)
+        values.append(typed.values.alias(column.name))
+        kinds[column.name] = typed.kind
+        notes += typed.notes
+        if found := _markers(raw, column, typed):
+            markers[column.name] = found
+    every_note = (*raw.notes, *_shortened(notes), *_missing_notes(markers))
+    return Table(pl.DataFrame(values), kinds, source=name, notes=every_note, markers=markers)
 
 
-def _markers(raw: Raw, column: str, typed: Typed) -> dict[str, int]:
+def _markers(raw: Raw, column: pl.Series, typed: Typed) -> dict[str, int]:
     found = dict(typed.markers)
-    empty = raw.frame[column].null_count() if raw.empty_is_null else 0
+    empty = column.null_count() if raw.empty_is_null else 0
     return {**found, "": found.get("", 0) + empty} if empty else found
 
 

@@ -164,6 +164,4 @@ def _codes(known: pl.Series) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         return numbers.astype(np.int64), tuple(str(v).removesuffix(".0") for v in levels.to_list())
     texts = known.cast(pl.String)
     labels = texts.unique().sort()
-    place = pl.DataFrame({"label": labels, "code": np.arange(labels.len(), dtype=np.int64)})
-    joined = pl.DataFrame({"label": texts}).join(place, on="label", how="left", maintain_order="left")
-    return joined["code"].to_numpy().astype(np.int64), tuple(labels.to_list())
+    return texts.cast(pl.Enum(labels)).to_physical().to_numpy().astype(np.int64), tuple(labels.to_list())
