@@ -32,3 +32,11 @@ def test_absent_and_cut_json_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text('{"x": ')
     with pytest.raises(RunError, match="cut"):
         read_json(tmp_path / "cut.json")
+
+
+def test_new_file_is_refused_where_one_is(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", 1, new=True)
+    with pytest.raises(FileExistsError):
+        write_json(tmp_path / "a.json", 2, new=True)
+    assert read_json(tmp_path / "a.json") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]

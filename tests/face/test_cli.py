@@ -1,11 +1,13 @@
 """The command line's manners: help, refusals in one line, exit statuses."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from assay.core.errors import OptionError
+from assay.core.errors import Interrupted, OptionError
 from assay.face import cli
 from assay.face.commands import parse, parser
 from assay.face.commands.parser import Parser
@@ -118,7 +120,8 @@ def raising(problem: BaseException):
 @pytest.mark.parametrize(
     ("problem", "status", "said"),
     [
-        (KeyboardInterrupt(), 130, "what is done is kept; go on with: assay train 'a b.csv' --target y --resume\n"),
+        (KeyboardInterrupt(), 130, "interrupted; nothing was begun yet; start again with: assay train 'a b.csv' --target y\n"),
+        (Interrupted(Path("runs/a b")), 130, "kept; go on with: assay train 'a b.csv' --target y --out 'runs/a b' --resume\n"),
         (OSError(28, "No space left on device", "runs/x"), 2, "assay: cannot use runs/x: No space left on device; free some space"),
         (PermissionError(13, "Permission denied", "runs"), 2, "check the permissions"),
         (MemoryError(), 2, "assay: out of memory; give fewer rows"),
@@ -133,10 +136,25 @@ def test_every_end_has_its_status(capsys, monkeypatch, problem, status, said):
     assert ("Traceback" in told) == (status == 70)
 
 
-def test_interrupted_resume_is_not_doubled(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_dispatch", raising(KeyboardInterrupt()))
-    assert cli.main(["train", "x.csv", "--target", "y", "--resume"]) == 130
-    assert capsys.readouterr().err.count("--resume") == 1
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (["train", "x.csv", "--resume"], "assay train x.csv --out runs/x --resume"),
+        (["train", "x.csv", "--overwrite", "--out=runs/x"], "assay train x.csv --out=runs/x --resume"),
+        (["demo", "--rows", "900"], "assay demo --rows 900 --overwrite"),
+    ],
+)
+def test_interrupted_command_is_told_so_that_it_can_be_pasted(capsys, monkeypatch, words, again):
+    monkeypatch.setattr(cli, "_dispatch", raising(Interrupted(Path("runs/x"))))
+    assert cli.main(words) == 130
+    assert capsys.readouterr().err.endswith(f"with: {again}\n")
+    parse(again.split()[1:])
+
+
+def test_old_terminal_gets_the_typewriter_form(tmp_path):
+    code = "from assay.face.cli import main; main(['--version']); print('0.41 ± 0.02 → é')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.stdout.splitlines()[-1] == b"0.41 +- 0.02 -> \\xe9"
 
 
 def test_closed_pipe_is_quiet():

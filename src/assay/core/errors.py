@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class AssayError(Exception):
@@ -50,6 +51,17 @@ class ExtraMissing(InputError):
 
 class RunError(AssayError):
     """A run folder cannot be used."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted by its user; what is done is kept in `folder`.
+
+    It is no AssayError, so that whoever catches errors does not catch the wish to stop.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"interrupted; what is done is kept in {folder}")
+        self.folder = folder
 
 
 class RuleError(AssayError):

@@ -13,8 +13,13 @@ from assay.core.errors import RunError
 from assay.core.evidence import plain
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to disk and move it there in one step.
+
+    Args:
+        path: Where it is to be.
+        write: Fills the open file.
+        new: Refuse, with FileExistsError, where a file is there already: of two writers one gets the place.
 
     Raises:
         RunError: the disk is full or the folder cannot be written; nothing half written stays.
@@ -30,7 +35,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         Path(name).chmod(0o644)
-        Path(name).replace(path)
+        if not (new and _linked(Path(name), path)):
+            Path(name).replace(path)
+    except FileExistsError:
+        raise
     except OSError as problem:
         raise RunError(
             f"cannot write {path}: {problem.strerror or problem}; free some space or choose another folder with --out"
@@ -39,14 +47,33 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+def _linked(file: Path, place: Path) -> bool:
+    """Whether a file could be put in an empty place by a link, the one way that fails where a file is there already."""
+    try:
+        place.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:  # some file systems know no links; there the check before must do
+        return False
+    return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     write_atomically(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
-def write_json(path: Path, data: Any) -> None:
-    """Write data (dataclasses included) as strict JSON, whole or not at all."""
-    write_text(path, json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, data: Any, *, new: bool = False) -> None:
+    """Write data (dataclasses included) as strict JSON, whole or not at all; `new` as in `write_atomically`."""
+    text = json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, lambda stream: stream.write(text.encode("utf-8")), new=new)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed process left half written in a folder and below it; no reader ever looks at these files."""
+    for file in folder.rglob(".*.part"):
+        if file.is_file():
+            file.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from assay.face.notebook import FindingList
 if TYPE_CHECKING:
     from assay.face.run import Run
     from assay.table import Sample
+
+
+DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
 def check(
@@ -90,7 +94,7 @@ def train(
         budget: Seconds for training.
         out: Run folder; the next free one under runs/ when None.
         quiet: No progress bar.
-        resume: Go on with the interrupted run in `out`.
+        resume: Go on with the interrupted run in `out`; settings that are named again must be those that it began with.
         overwrite: Replace an earlier run in `out`.
         progress: Listener, instead of the terminal's progress bar.
         reading: encoding, separator, missing or types, where inference is not wanted.
@@ -104,29 +108,29 @@ def train(
     from assay.face.run import Run
 
     source = str(table) if isinstance(table, str | Path) else IN_MEMORY
+    asked: dict[str, Any] = {
+        "task": task,
+        "model": model,
+        "loss": loss,
+        "group": group,
+        "time": time,
+        "entity": entity,
+        "weight": weight,
+        "drop": tuple(drop),
+        "test": str(test),
+        "seed": seed,
+        "budget": budget,
+        "encoding": reading.get("encoding"),
+        "separator": reading.get("separator"),
+        "missing": tuple(reading.get("missing") or ()),
+        "types": dict(reading["types"]) if reading.get("types") else None,
+    }
     with _listener(progress, quiet) as listener:
         if resume:
+            named = {**({"target": target} if target else {}), **{k: v for k, v in asked.items() if v != DEFAULTS[k]}}
             folder = _to_resume(out, source)
-            return Run(job.resume(folder, source=None if source != IN_MEMORY else table, config=read_config(), progress=listener))
-        settings = Settings(
-            source=source,
-            target=_target(target, source),
-            task=task,
-            model=model,
-            loss=loss,
-            group=group,
-            time=time,
-            entity=entity,
-            weight=weight,
-            drop=tuple(drop),
-            test=str(test),
-            seed=seed,
-            budget=budget,
-            encoding=reading.get("encoding"),
-            separator=reading.get("separator"),
-            missing=tuple(reading.get("missing") or ()),
-            types=dict(reading["types"]) if reading.get("types") else None,
-        )
+            return Run(job.resume(folder, source=table if source else None, asked=named, config=read_config(), progress=listener))
+        settings = Settings(source=source, target=_target(target, source), **asked)
         return Run(job.run(table, settings, out=out, overwrite=overwrite, config=read_config(), progress=listener))
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay.core.errors import RunError
 from assay.core.evidence import Evidence
-from assay.core.files import read_json, write_json
+from assay.core.files import read_json, remove_parts, write_json
+from assay.core.process import is_at_work, this_process
 
 if TYPE_CHECKING:
     from assay.core.report import Report
@@ -52,9 +53,28 @@ class RunFolder:
         """
         if cls.refuse(path, overwrite=overwrite):
             _remove(path)
-        folder = cls(path)
-        write_json(path / RECORD, {"format": FORMAT, "state": "running", "seconds": {}, **record})
+        folder, was_there = cls(path), path.is_dir()
+        begun = {"format": FORMAT, "state": "running", "seconds": {}, "process": this_process(), **record}
+        try:
+            write_json(path / RECORD, begun, new=True)
+        except FileExistsError as problem:
+            raise RunError(f"{path} was taken by another run just now; choose another --out") from problem
+        except RunError:
+            if not was_there and path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+            raise
         return folder
+
+    def claim(self) -> None:
+        """Take over a run that ended early: mark it as this process's and remove what was half written.
+
+        Raises:
+            RunError: another process is at work on it.
+        """
+        _refuse_at_work(self.path)
+        remove_parts(self.path)
+        shutil.rmtree(_doomed(self.path), ignore_errors=True)
+        self.update(state="running", process=this_process())
 
     @staticmethod
     def refuse(path: Path, *, overwrite: bool) -> bool:
@@ -70,7 +90,9 @@ class RunFolder:
         if not (path / RECORD).is_file():
             raise RunError(f"{path} exists and is no run of assay; choose another --out")
         if not overwrite:
+            _refuse_at_work(path)
             raise RunError(f"{path} holds a run; go on with it by --resume, replace it by --overwrite, or choose another --out")
+        _refuse_at_work(path)
         return True
 
     @classmethod
@@ -158,10 +180,26 @@ def _kinds(base: type[Evidence]) -> list[type[Evidence]]:
 
 def _remove(path: Path) -> None:
     """Take an old run away in one step, so that a killed process leaves either the old run or none."""
-    doomed = path.with_name(f".{path.name}.old.part")
+    doomed = _doomed(path)
     shutil.rmtree(doomed, ignore_errors=True)
-    path.rename(doomed)
+    path.resolve().rename(doomed)
     shutil.rmtree(doomed)
+
+
+def _doomed(path: Path) -> Path:
+    """Where an old run goes before it is removed."""
+    whole = path.resolve()
+    return whole.with_name(f".{whole.name}.old.part")
+
+
+def _refuse_at_work(path: Path) -> None:
+    try:
+        record = RunFolder(path).record()
+    except RunError:  # a living run's record is whole
+        return
+    process = record.get("process") or {}
+    if record.get("state") == "running" and is_at_work(process):
+        raise RunError(f"{path} is being trained by process {process['pid']}; wait for it, stop it, or choose another --out")
 
 
 def free_name(parent: Path, stem: str) -> Path:

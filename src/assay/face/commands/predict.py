@@ -42,9 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     frame = load(arguments.folder).predict(arguments.source, **reading_options(arguments))
     if out is None:
-        text = io.BytesIO()
-        form(frame, text)
-        sys.stdout.write(text.getvalue().decode("utf-8"))
+        written = io.BytesIO()
+        form(frame, written)
+        if hasattr(sys.stdout, "buffer"):  # data is UTF-8 wherever it goes; the terminal's encoding is for prose
+            sys.stdout.flush()
+            sys.stdout.buffer.write(written.getvalue())
+        else:
+            sys.stdout.write(written.getvalue().decode("utf-8"))
         return 0
     from assay.core.files import write_atomically
 

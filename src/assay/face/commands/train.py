@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import OptionError, RunError
+from assay.core.errors import Interrupted, OptionError, RunError
 from assay.face.commands.parser import Parser, command_of, one_of
 from assay.face.commands.reading import SOURCE_HELP, add_columns, add_reading, reading_options
 
@@ -138,7 +138,10 @@ def run_train(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         **reading_options(arguments),
     )
-    show_run(run, arguments)
+    try:
+        show_run(run, arguments)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(run.folder) from stop
     return 0
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from assay.artifact import Predictor, save
-from assay.core.errors import RunError
+from assay.core.errors import Interrupted, RunError
 from assay.core.evidence import Evidence
 from assay.core.files import write_atomically, write_text
 from assay.core.table_evidence import AssociationEvidence
@@ -105,7 +106,7 @@ def run(
     Raises:
         InputError: the source or an option cannot be used; nothing is left behind.
         RunError: the folder holds a run already, or cannot be written.
-        KeyboardInterrupt: passed on after the run was marked as interrupted; `resume` goes on with it.
+        Interrupted: a KeyboardInterrupt that came after the run had begun, and says where it is kept; `resume` goes on with it.
     """
     listener = progress or Silent()
     path = Path(out) if out is not None else free_name(Path("runs"), stem_of(settings.source))
@@ -122,27 +123,38 @@ def run(
     parts = prepare(table, settings)
     left_out = [f"column {column!r} is not read: {why}" for column, why in parts.encoder.left_out.items()]
     record["notes"] = [*parts.table.notes, *parts.target.notes, *parts.split.notes, *left_out]
+    if out is None:  # another run may have taken the name while this one read its rows
+        path = free_name(Path("runs"), stem_of(settings.source))
     folder = RunFolder.create(path, record, overwrite=overwrite)
     job = Job(folder, settings, config or Config(), listener, seconds={"read": time.monotonic() - started})
     return _finish(job, table, parts)
 
 
-def resume(path: str | Path, *, source: Any = None, config: Config | None = None, progress: Progress | None = None) -> Path:
+def resume(
+    path: str | Path,
+    *,
+    source: Any = None,
+    asked: Mapping[str, Any] | None = None,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """Go on with an interrupted run from what it kept.
 
     Args:
         path: The run folder.
-        source: The rows again, where the run was on a table in memory.
+        source: The rows again: needed where the run was on a table in memory, or where their file was moved.
+        asked: Settings that were named again; they must be those that the run began with.
         config: The project's decisions about findings.
         progress: Listener; silent when None.
 
     Raises:
-        RunError: there is no such run, or the rows are others than it began with.
+        RunError: there is no such run, it began with other settings or rows, or another process is at work on it.
     """
     listener = progress or Silent()
     folder = RunFolder.open(Path(path))
     record = folder.record()
     settings = Settings.from_json(record["config"])
+    _refuse_others(folder.path, settings, asked or {})
     if record["state"] == "finished":
         listener.note(f"{path} is finished already; nothing is left to do")
         return folder.path
@@ -151,18 +163,30 @@ def resume(path: str | Path, *, source: Any = None, config: Config | None = None
     listener.stage("read")
     table = read_source(settings.source if source is None else source, settings)
     if table.fingerprint != record["fingerprint"]:
-        raise RunError(f"{settings.source} has changed since {path} began; train anew with another --out, or bring the old rows back")
+        raise RunError(f"{table.source} has changed since {path} began; train anew with another --out, or bring the old rows back")
     parts = prepare(table, settings)
-    folder.update(state="running")
+    folder.claim()
     job = Job(folder, settings, config or Config(), listener, seconds=dict(record.get("seconds", {})))
     return _finish(job, table, parts)
+
+
+def _refuse_others(path: Path, settings: Settings, asked: Mapping[str, Any]) -> None:
+    for name, value in asked.items():
+        began = getattr(settings, name)
+        if value != began:
+            raise RunError(f"{path} began with {name} {began!r}, not {value!r}; leave it out to go on, or train anew with another --out")
 
 
 def _finish(job: Job, table: Table, parts: Parts) -> Path:
     try:
         _work(job, table, parts)
+    except KeyboardInterrupt as stop:
+        with contextlib.suppress(KeyboardInterrupt, RunError):  # a second Ctrl-C or a full disk: a dead process's mark blocks nobody
+            job.folder.update(state="interrupted")
+        raise Interrupted(job.folder.path) from stop
     except BaseException:
-        job.folder.update(state="interrupted")
+        with contextlib.suppress(RunError):  # on a full disk the first error is the one to tell
+            job.folder.update(state="interrupted")
         raise
     job.folder.update(state="finished")
     return job.folder.path

@@ -78,9 +78,6 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
                 raise
             progress.note(f"{name} was not trained: {problem}")
             continue
-        if trained.training.stopped == "interrupted":
-            # the loop keeps what it has learned in its checkpoint; the job must still end here
-            raise KeyboardInterrupt
         store(trained, keep / name)
         shutil.rmtree(keep / name / "checkpoint", ignore_errors=True)
         yield trained
@@ -107,6 +104,9 @@ def train_one(
         on_epoch=on_epoch,
         checkpoint=None if keep is None else keep / "checkpoint",
     )
+    if training.stopped == "interrupted":
+        # the loop keeps what it has learned in its checkpoint; the job must still end here
+        raise KeyboardInterrupt
     return Trained(name, training, _temperature(training.model, parts))
 
 
