@@ -7,6 +7,7 @@ import pytest
 
 from assay.model import fit_boosting
 from assay.model.boosting import Boosting
+from assay.model.contract import Rows
 from assay.objective.loss import loss_for
 
 
@@ -54,3 +55,23 @@ def test_rounds_are_those_that_the_measured_time_allows(monkeypatch, seconds, pa
         target, weight = None, None
 
     assert fit_boosting._rounds_within(seconds, Slow(), None, Train(), passes) == rounds
+
+
+@pytest.mark.parametrize("unit", [2.0**-20, 2.0**20])
+def test_the_unit_of_the_target_changes_nothing(cut, unit):
+    """Early stopping by an absolute gain once left a target in metres untrained when it was written in kilometres."""
+    train, valid, test = cut(0)
+    plain, scaled = Boosting(), Boosting()
+    plain.fit(train, valid, loss=loss_for("regression"), classes=0, seed=3)
+    in_unit = [Rows(rows.data, rows.target * unit) for rows in (train, valid)]
+    scaled.fit(*in_unit, loss=loss_for("regression"), classes=0, seed=3)
+    assert scaled.trees.rounds == plain.trees.rounds
+    np.testing.assert_allclose(scaled.predict(test.data) / unit, plain.predict(test.data), rtol=1e-6)
+
+
+def test_rounds_that_win_nothing_worth_the_time_are_not_added(cut):
+    train, valid, _ = cut(2)
+    sure = [Rows(rows.data, (np.nan_to_num(rows.data.numbers[:, 0]) > 40).astype(np.int64)) for rows in (train, valid)]
+    model = Boosting()
+    model.fit(*sure, loss=loss_for("classification"), classes=2, seed=3)
+    assert model.trees.rounds < 400

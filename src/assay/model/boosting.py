@@ -73,7 +73,8 @@ class Boosting(Model):
         if self.trees is None:
             return ""
         outputs = len(self.trees.baseline)
-        return f"{self.trees.rounds} rounds of boosting" + (f", {outputs} trees a round" if outputs > 1 else "")
+        rounds = self.trees.rounds
+        return f"{rounds} round{'s' if rounds != 1 else ''} of boosting" + (f", {outputs} trees a round" if outputs > 1 else "")
 
     @property
     def _fitted(self) -> tuple[TreeInput, Trees]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MAX_ROUNDS = 1000
 UNSTOPPED_ROUNDS = 100
 PATIENCE = 20
+# Of the best constant's loss: 20 rounds that win less are not worth their time, whatever the unit of the target. Measured against
+# no such limit, the held-out loss changes by less than 0.3 % on five real tables, and sure cases take 138 rounds instead of 1000.
+MIN_GAIN_SHARE = 1e-4
 LEARNING_RATE = 0.1
 # Below these rows smaller steps and half the columns a split lower the held-out loss by 1 to 2 % (german, titanic, telco); above
 # them they only take longer (adult, bank) or do harm (california).
@@ -93,7 +96,9 @@ def _fit_trees(
         booster.fit(matrix, train.target, sample_weight=train.weight)
         return Boosted(columns, Trees.of(booster, booster.max_iter), seen, is_cut=booster.max_iter < wanted)
     check = columns.matrix(valid.data)
-    booster.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=1e-7)
+    constant = np.repeat(loss.best_constant(train.target, train.weight, classes=classes)[None], valid.size, axis=0)
+    least = MIN_GAIN_SHARE * loss.mean(valid.target, constant, valid.weight)
+    booster.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=least)
     booster.fit(matrix, train.target, sample_weight=train.weight, X_val=check, y_val=valid.target, sample_weight_val=valid.weight)
     rounds = int(np.argmax(booster.validation_score_))
     stopped, is_cut = Trees.of(booster, rounds), booster.max_iter < wanted and booster.n_iter_ == booster.max_iter
