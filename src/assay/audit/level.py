@@ -89,7 +89,7 @@ def levels_of_numbers(raw: NDArray[np.float64], *, is_time: bool = False) -> Lev
     places = (np.arange(1, FINE_BINS) * len(ordered)) // FINE_BINS
     cuts, times = np.unique(ordered[places], return_counts=True)
     heavy = cuts[times > 1]
-    edges = np.unique(np.concatenate([cuts, np.nextafter(heavy, -np.inf)]))
+    edges = np.unique(np.concatenate([cuts, np.nextafter(heavy, -np.inf)]), return_counts=True)[0]  # without counts it loads numpy.ma
     edges = edges[(edges >= ordered[0]) & (edges < ordered[-1])]
     codes = np.searchsorted(edges, raw, side="left")
     codes[absent] = len(edges) + 1

@@ -170,8 +170,8 @@ def _from_rows(column: pl.Series, kind: str | None, decimal_comma: bool) -> Type
         return _as_text(column, trimmed, kind)
     if kind is not None:
         return _forced(column, trimmed, kind, decimal_comma)
-    for attempt in (_as_boolean, _as_number, _as_date):
-        if attempt(probe, decimal_comma) is not None and (parsed := attempt(trimmed, decimal_comma)) is not None:
+    for may_be, attempt in ((_may_be_boolean, _as_boolean), (_may_be_number, _as_number), (_may_be_date, _as_date)):
+        if probe.len() and may_be(probe) and (parsed := attempt(trimmed, decimal_comma)) is not None:
             values, note = parsed
             lost = values.is_null() & column.is_not_null()
             found = "number" if values.dtype.is_numeric() else "boolean" if values.dtype == pl.Boolean else "date"
@@ -195,7 +195,7 @@ Parsed = tuple[pl.Series, str] | None
 
 def _is_word(trimmed: pl.Series) -> pl.Series:
     """Whether each value is blank or a word for "missing"."""
-    return (trimmed == "") | trimmed.str.to_lowercase().is_in(MISSING_WORDS)
+    return trimmed.str.to_lowercase().is_in(("", *MISSING_WORDS))
 
 
 def _all_read(values: pl.Series, trimmed: pl.Series) -> bool:
@@ -204,10 +204,19 @@ def _all_read(values: pl.Series, trimmed: pl.Series) -> bool:
     return values.null_count() < values.len() and bool(_is_word(unread).all())
 
 
+def _may_be_boolean(probe: pl.Series) -> bool:
+    return str(probe[0]).lower() in ("true", "false")
+
+
+def _may_be_number(probe: pl.Series) -> bool:
+    return probe.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).null_count() == 0
+
+
+def _may_be_date(probe: pl.Series) -> bool:
+    return _as_date(probe, False) is not None
+
+
 def _as_boolean(trimmed: pl.Series, _decimal_comma: bool) -> Parsed:
-    first = next(iter(trimmed.head(1).to_list()), None) or ""
-    if first.lower() not in ("true", "false", "", *MISSING_WORDS):
-        return None
     lowered = trimmed.str.to_lowercase()
     values = pl.select(pl.when(lowered == "true").then(True).when(lowered == "false").then(False)).to_series().alias(trimmed.name)
     return (values, "") if _all_read(values, trimmed) else None
@@ -220,11 +229,14 @@ def _as_number(trimmed: pl.Series, decimal_comma: bool) -> Parsed:
             return None
         trimmed, note = trimmed.str.replace(",", ".", literal=True), "has decimal commas, read as such"
     text, number, whole = pl.col("text"), pl.col("number"), pl.col("whole")
-    read = trimmed.to_frame("text").select("text", number=text.cast(pl.Float64, strict=False).fill_nan(None))
-    unread = read.filter(number.is_null() & text.is_not_null())["text"]
-    if read["number"].null_count() == read.height or (unread.len() and not _is_word(unread).all()):
+    read = trimmed.to_frame("text").select(
+        "text", number=text.cast(pl.Float64, strict=False).fill_nan(None), whole=text.cast(pl.Int64, strict=False)
+    )
+    n_unread = read["number"].null_count()
+    if n_unread == read.height:
         return None
-    read = read.with_columns(whole=text.cast(pl.Int64, strict=False))
+    if n_unread > trimmed.null_count() and not _is_word(read.filter(number.is_null() & text.is_not_null())["text"]).all():
+        return None
     seen = read.select(
         zero_led=text.str.contains(r"^[+-]?0\d").any(),
         pointed=text.str.contains(r"[.eEiI]").any(),
