@@ -60,3 +60,10 @@ def test_a_model_that_the_budget_cut_says_so_on_the_ladder(tmp_path: Path, monke
     monkeypatch.setattr(fit_boosting, "_rounds_within", lambda *_, **__: 2)
     run = assay.train("wine", model="boosting", budget=60, out=tmp_path / "r", quiet=True)
     assert run.evaluation.rung("boosting").note == "cut by the budget; 2 rounds of boosting, 3 trees a round"
+
+
+def test_the_demos_report_says_how_to_make_it_again(tmp_path: Path) -> None:
+    from assay.face.api import demo
+
+    run = demo(out=tmp_path / "demo", quiet=True, budget=1e-6)
+    assert run.view.command == f"assay train claims-leak --target verdict --budget 1e-06 --out {tmp_path / 'demo'}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from assay.face.run import Run
     from assay.table import Sample
 
+DEMO_SAMPLE = "claims-leak"
+
 
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
@@ -136,18 +138,14 @@ def train(
 
 def demo(
     *,
-    rows: int = 4000,
     seed: int = 0,
     budget: float | None = None,
     out: str | Path = "runs/demo",
     quiet: bool = False,
     overwrite: bool = False,
 ) -> Run:
-    """Train on generated medical claims with one planted leak, so that the first thing seen is Assay catching it."""
-    from assay.table import generate_claims
-
-    claims = generate_claims(rows, seed=seed, leak=True)
-    return train(claims, target="verdict", seed=seed, budget=budget, out=out, quiet=quiet, overwrite=overwrite)
+    """Train on the sample `claims-leak`, medical claims with one planted leak, so that the first thing seen is Assay catching it."""
+    return train(DEMO_SAMPLE, seed=seed, budget=budget, out=out, quiet=quiet, overwrite=overwrite)
 
 
 def load(folder: str | Path) -> Run:

@@ -29,7 +29,6 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_train(commands)
     demo = command_of(commands, "demo", "train on the bundled claims sample, with a leak planted for Assay to catch", DEMO_EXAMPLES)
     _add_run_options(demo, default_folder="runs/demo")
-    demo.add_argument("--rows", metavar="N", type=_count, default=4000, help="claim lines to generate (default 4000)")
     demo.set_defaults(run=run_demo)
 
 
@@ -103,12 +102,6 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"takes a whole number of rows above 0, got {text!r}")
-    return int(text)
-
-
 def run_train(arguments: argparse.Namespace) -> int:
     """Train and show the run."""
     if arguments.resume and arguments.overwrite:
@@ -160,11 +153,10 @@ def newest_unfinished(parent: Path) -> Path:
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
-    """Train on generated claims with one planted leak and show the run."""
+    """Train on the bundled claims with a planted leak and show the run."""
     from assay.face.api import demo
 
     run = demo(
-        rows=arguments.rows,
         seed=arguments.seed,
         budget=arguments.budget,
         out=arguments.out or "runs/demo",
