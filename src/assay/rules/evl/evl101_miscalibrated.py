@@ -13,6 +13,7 @@ from assay.core.statistics import chi2_sf
 
 MAX_P = 0.01
 MIN_GAIN_SHARE = 0.005
+NOISE_SE = 2.0
 
 
 @rule("EVL101", "miscalibrated", severity=Severity.WARNING, since="0.1", false_alarm=0.01, power=0.9)
@@ -23,23 +24,23 @@ def miscalibrated(evaluation: EvalEvidence) -> Iterator[Finding]:
         that only ranks rows, such as AUC, looks the same.
     How it is detected: Temperature and Platt scaling are fitted to the held-out rows; their likelihood ratio against no scaling
         gives p (at most 0.01, before false discovery control). The gain in bits is measured cross-fitted, on rows that the
-        scaling did not see, and must be worth 0.5 % of the opening balance. Measured on 2,000 seeded draws of
-        the examples below, of 600 rows each: calibrated probabilities are named in 0.6 %, log-odds 1.6 times too large in
-        98.9 %. On eight clean tables (iris to adult) the recommended models, at their temperature, are never named.
+        scaling did not see, and must be worth 0.5 % of the opening balance and 2 of its standard errors. Measured on 2,000 seeded draws of
+        the examples below, of 600 rows each: calibrated probabilities are named in none, log-odds 1.75 times too large
+        in 95 %. On eight clean tables (iris to adult) the recommended models, at their temperature, are never named.
     Remedy: Apply the fitted temperature or Platt scaling to the model's output; train shorter or with more regularisation.
     Limits: Sees what a monotone map of the log-odds can cure, not a miscalibration that differs between groups with the same
         score. With few rows it is silent unless the fault is gross.
     References: Guo et al. 2017, On Calibration of Modern Neural Networks; Platt 1999.
     """
     found = evaluation.calibration
-    if found is None or found.p > MAX_P or found.gain < MIN_GAIN_SHARE * evaluation.opening:
+    if found is None or found.p > MAX_P or found.gain < max(MIN_GAIN_SHARE * evaluation.opening, NOISE_SE * found.gain_se):
         return
     confidence = "overconfident" if found.temperature > 1 else "underconfident"
     yield Finding(
         {"model": evaluation.model},
         saw=f"{found.method} scaling wins {found.gain:.4f} +- {found.gain_se:.4f} {evaluation.unit}; "
         f"calibration error {found.error:.3f}, {confidence} (temperature {found.temperature:.2f})",
-        expected=f"a gain under {MIN_GAIN_SHARE * evaluation.opening:.4f} {evaluation.unit} or within its noise",
+        expected=f"a gain under {MIN_GAIN_SHARE * evaluation.opening:.4f} {evaluation.unit}, or under 2 standard errors",
         remedy=f"apply {found.method} scaling to the model's output",
         p=found.p,
         price=found.gain,
@@ -53,8 +54,8 @@ def no_probabilities(evaluation: EvalEvidence) -> str:
 
 
 @miscalibrated.bad
-def log_odds_sixty_percent_too_large(seed: int = 0) -> EvalEvidence:
-    return _draw(seed, sharpened=1.6)
+def log_odds_three_quarters_too_large(seed: int = 0) -> EvalEvidence:
+    return _draw(seed, sharpened=1.75)
 
 
 @miscalibrated.good
@@ -66,6 +67,12 @@ def calibrated(seed: int = 0) -> EvalEvidence:
 def certain_but_worth_nothing(seed: int = 0) -> EvalEvidence:
     small = Calibration(error=0.004, gain=0.0048, gain_se=0.0004, method="temperature", temperature=1.02, p=1e-9)
     return EvalEvidence("mlp", "classification", "bits/row", 10**6 + seed, 1.0, (), {}, calibration=small)
+
+
+@miscalibrated.good
+def a_gain_within_its_noise(seed: int = 0) -> EvalEvidence:
+    noisy = Calibration(error=0.02, gain=0.009, gain_se=0.0074, method="temperature", temperature=1.1, p=1e-4)
+    return EvalEvidence("mlp", "classification", "bits/row", 800 + seed, 1.0, (), {}, calibration=noisy)
 
 
 def _draw(seed: int, sharpened: float, rows: int = 600) -> EvalEvidence:
