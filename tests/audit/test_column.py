@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
+import tracemalloc
 from collections import Counter
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.audit.column import measure_column
@@ -80,3 +81,27 @@ def test_reads_as_number(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "-", "PC 17599", "3rd", "007", "10-20", "<5", "v2", "1.2.3", "A1", "2020-01-01", "kg"])
 def test_does_not_read_as_number(text: str) -> None:
     assert not reads_as_number(pl.Series([text])).item()
+
+
+@given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.integers(0, 3).map(float), st.just(math.inf), st.none()), min_size=1, max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_a_sorted_copy_tells_what_numpy_tells(values: list[float | None]) -> None:
+    seen = measure_column(pl.Series("x", values, dtype=pl.Float64), "number", "feature")
+    held = [v for v in values if v is not None]
+    assert (seen.distinct, seen.missing) == (len(set(held)), len(values) - len(held))
+    finite = np.array([v for v in held if math.isfinite(v)])
+    if finite.size:
+        assert seen.quartiles == pytest.approx(tuple(np.quantile(finite, (0.25, 0.5, 0.75))), rel=1e-12, abs=1e-9)
+        assert (seen.mean, seen.std) == pytest.approx((finite.mean(), finite.std()), rel=1e-9, abs=1e-9)
+        assert sum(seen.histogram_counts) == finite.size
+    most = sorted({v: held.count(v) for v in held}.items(), key=lambda pair: (-pair[1], pair[0]))[:20]
+    assert [n for _, n in seen.top] == ([n for _, n in most] if finite.size else [])
+
+
+def test_a_column_of_numbers_is_held_few_times_over() -> None:
+    column = pl.Series("x", np.random.default_rng(0).integers(0, 10**9, 400_000) / 7)
+    tracemalloc.start()
+    measure_column(column, "number", "feature")
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 5 * 8 * column.len()

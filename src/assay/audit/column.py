@@ -87,11 +87,17 @@ def _numbers(column: pl.Series, blank: ColumnEvidence) -> ColumnEvidence:
 
 def _runs(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
     """The distinct values of a sorted column, and the rows of each."""
-    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    if len(starts) + 1 == len(ordered):
-        return ordered, np.ones(len(ordered), dtype=np.int8)
-    starts = np.concatenate([[0], starts]) if len(ordered) else starts
-    return ordered[starts], np.diff(starts, append=len(ordered))
+    if not len(ordered):
+        return ordered, np.empty(0, dtype=np.int8)
+    begins = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    if begins.all():
+        return ordered, begins.view(np.int8)
+    starts = np.flatnonzero(begins)
+    counts = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+    counts[-1] = len(ordered) - starts[-1]
+    return ordered[starts], counts
 
 
 def _is_whole(finite: NDArray[np.float64]) -> bool:
@@ -120,15 +126,22 @@ def _largest(counts: NDArray[np.integer]) -> NDArray[np.intp]:
     """Places of the largest counts, ties by place, without sorting all of them."""
     cut = np.partition(counts, len(counts) - TOP_VALUES)[len(counts) - TOP_VALUES]
     above = np.flatnonzero(counts > cut)
-    ties = np.flatnonzero(counts == cut)[: TOP_VALUES - len(above)]
+    room = TOP_VALUES - len(above)
+    ties = np.flatnonzero(counts[:BLOCK_ROWS] == cut)[:room]
+    ties = ties if len(ties) == room else np.flatnonzero(counts == cut)[:room]
     return np.concatenate([above[np.argsort(-counts[above], kind="stable")], ties])
 
 
 def _is_sequential(raw: NDArray[np.float64]) -> bool:
     if len(raw) < 3:
         return False
-    steps = np.sort(np.diff(raw[:1001]))
-    steps = steps[: np.searchsorted(steps, np.nan)]
+    with np.errstate(invalid="ignore"):  # no step leads from one infinite value to the next
+        return _has_one_step(raw)
+
+
+def _has_one_step(raw: NDArray[np.float64]) -> bool:
+    steps = np.diff(raw[:1001])
+    steps = np.sort(steps[np.isfinite(steps)])
     step = _quantile(steps, 0.5) if len(steps) else 0.0
     if step == 0.0:
         return False
