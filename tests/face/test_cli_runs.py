@@ -1,11 +1,6 @@
 """`assay train`, `predict`, `ledger`, `report`, `compare` and `judge` through the command line, on one small table."""
 
 import json
-import shlex
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -122,27 +117,3 @@ def test_nothing_to_resume_is_said(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--resume"]) == 2
     assert "no interrupted run under runs/" in capsys.readouterr().err
-
-
-def test_interrupted_run_says_how_to_go_on_and_goes_on(capsys, folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    out = folder / "stopped"
-    words = ["train", "visits.csv", "--target", "returned", "--model", "boosting", "--out", str(out), "--quiet"]
-    process = subprocess.Popen([sys.executable, "-m", "assay", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not (out / "evidence").is_dir() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert printed == ""
-    assert errors.strip().splitlines() == [f"assay: interrupted; what is done is kept; go on with: assay {shlex.join(words)} --resume"]
-    assert said(capsys, *words, "--resume").strip() == str(out / "report.html")
-    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["state"] == "finished"
-    assert {"constant", "boosting"} == {rung["name"] for rung in rungs_of(out)}
-
-
-def rungs_of(run: Path) -> list[dict]:
-    """The ladder in the stored evidence of a run."""
-    pieces = [piece for file in (run / "evidence").glob("*.json") for piece in json.loads(file.read_text(encoding="utf-8"))]
-    return next(piece["ladder"] for piece in pieces if piece["evidence"] == "EvalEvidence")

@@ -41,9 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     from assay.face.api import load
 
     frame = load(arguments.folder).predict(arguments.source, **reading_options(arguments))
+    written = io.BytesIO()  # whole before any of it goes out, and a full disk is then no error inside Polars
+    form(frame, written)
     if out is None:
-        written = io.BytesIO()
-        form(frame, written)
         if hasattr(sys.stdout, "buffer"):  # data is UTF-8 wherever it goes; the terminal's encoding is for prose
             sys.stdout.flush()
             sys.stdout.buffer.write(written.getvalue())
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from assay.core.files import write_atomically
 
-    write_atomically(out, lambda stream: form(frame, stream))
+    write_atomically(out, lambda stream: stream.write(written.getvalue()))
     print(f"{frame.height:,} predictions written to {out}", file=sys.stderr)
     return 0
 
