@@ -137,7 +137,8 @@ class Run:
 
         Args:
             source: What `assay.train` takes; the target column may be absent.
-            reading: encoding, separator, missing or types, where inference is not wanted.
+            reading: encoding, separator, missing or types, where inference is not wanted. Markers of missing values and types
+                are those of the training unless given.
 
         Raises:
             InputError: the source cannot be read, or a column that the model reads is absent or of another kind.
@@ -145,7 +146,10 @@ class Run:
         from assay.table import read
 
         predictor = self.predictor
-        return predictor.predict_frame(read(source, like=predictor.schema, **reading))
+        asked = self._folder.record()["config"]
+        types = {column: kind for column, kind in (asked.get("types") or {}).items() if column in predictor.schema}
+        options = {"missing": asked.get("missing") or None, "types": types or None}
+        return predictor.predict_frame(read(source, like=predictor.schema, **{**options, **reading}))
 
     def judge(self, config: Config | None = None) -> Report:
         """Run the rules again over the stored evidence."""
