@@ -48,7 +48,10 @@ class Trained:
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         """Calibrated predictions."""
-        raw = self.model.predict(data)
+        return self.calibrated(self.model.predict(data))
+
+    def calibrated(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The model's predictions at this temperature."""
         return raw if self.temperature == 1.0 else apply_temperature(raw, self.temperature)
 
 
@@ -88,10 +91,11 @@ def train_one(
 ) -> Trained:
     """Train one model on the fit rows, stop and calibrate it on the validation rows."""
     valid = parts.rows(parts.valid)
-    model = model_class(name)()
+    model, started = model_class(name)(), time.monotonic()
 
     def on_epoch(epoch: int, train_loss: float, valid_loss: float, seconds_left: float) -> None:
-        progress.update(epoch / (epoch + 1), valid_loss, seconds_left, parts.loss.unit)
+        spent = time.monotonic() - started
+        progress.update(spent / max(spent + seconds_left, 1e-9), valid_loss, seconds_left, parts.loss.unit)
 
     training = fit(
         model,
@@ -107,7 +111,10 @@ def train_one(
     if training.stopped == "interrupted":
         # the loop keeps what it has learned in its checkpoint; the job must still end here
         raise KeyboardInterrupt
-    return Trained(name, training, _temperature(training.model, parts))
+    trained = Trained(name, training, _temperature(training.model, parts))
+    valid_loss = parts.loss.mean(valid.target, trained.calibrated(_raw_valid(training.model, parts)), valid.weight)
+    progress.update(1.0, valid_loss, None, parts.loss.unit)
+    return trained
 
 
 def _temperature(model: Model, parts: Parts) -> float:
@@ -115,11 +122,16 @@ def _temperature(model: Model, parts: Parts) -> float:
     if parts.loss.task != "classification" or model.complexity == 0:
         return 1.0
     target = parts.target.values[parts.valid]
-    raw = model.valid_prediction if model.valid_prediction is not None else model.predict(parts.encoded.take(parts.valid))
+    raw = _raw_valid(model, parts)
     temperature = fit_temperature(raw, target, smoothed=True)
     gain = parts.loss.per_row(target, raw) - parts.loss.per_row(target, apply_temperature(raw, temperature))
     se = float(np.std(gain) / np.sqrt(len(gain)))
     return temperature if float(np.mean(gain)) > se > 0 else 1.0
+
+
+def _raw_valid(model: Model, parts: Parts) -> NDArray[np.float64]:
+    """Predictions on the validation rows by a model that has not learned from them."""
+    return model.valid_prediction if model.valid_prediction is not None else model.predict(parts.encoded.take(parts.valid))
 
 
 def store(trained: Trained, folder: Path) -> None:
