@@ -81,3 +81,19 @@ def test_new_rows_are_read_as_the_training_rows_were(tmp_path: Path, rng: np.ran
     assert again.equals(kept.drop("row", "target"))
     without_age = run.predict(frame.with_columns(age=pl.lit(None, pl.String)))
     assert without_age.equals(run.predict(frame.with_columns(age=pl.lit("-99"))))
+
+
+def test_dates_of_new_rows_are_read_in_the_order_of_the_training(tmp_path: Path, rng: np.random.Generator) -> None:
+    """03/02/2021 alone fits either order; it once was March in one row and February beside 25/02/2021."""
+    days, months = rng.integers(1, 29, ROWS), rng.integers(1, 13, ROWS)
+    frame = pl.DataFrame({"day": [f"{d:02d}/{m:02d}/2021" for d, m in zip(days, months, strict=True)], "y": months > 6})
+    frame.write_csv(tmp_path / "t.csv")
+    run = assay.train(tmp_path / "t.csv", target="y", model="boosting", out=tmp_path / "r", quiet=True)
+    assert (run.predict(tmp_path / "t.csv")["prediction"] == frame["y"]).mean() > 0.9
+    for written in ("03/12/2021", "2021-12-03", "3/12/2021"):
+        alone = run.predict({"day": [written]})
+        assert alone.equals(run.predict({"day": ["03/12/2021", "25/12/2021"]})[:1]), written
+    assert alone["prediction"].to_list() == [True]
+    gaps = run.predict({"day": ["03/12/2021", "NA", "", None]})
+    assert gaps[:1].equals(alone)
+    assert gaps[1:2].equals(gaps[2:3]) and gaps[2:3].equals(gaps[3:4])

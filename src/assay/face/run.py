@@ -147,9 +147,11 @@ class Run:
 
         predictor = self.predictor
         asked = self._folder.record()["config"]
-        types = {column: kind for column, kind in (asked.get("types") or {}).items() if column in predictor.schema}
+        types = {column: kind for column, kind in (asked.get("types") or {}).items() if column in predictor.schema and kind != "date"}
+        # dates stay as written, so that the encoder reads them in the order of day and month of the training rows
+        like = {column: "category" if kind == "date" else kind for column, kind in predictor.schema.items()}
         options = {"missing": asked.get("missing") or None, "types": types or None}
-        return predictor.predict_frame(read(source, like=predictor.schema, **{**options, **reading}))
+        return predictor.predict_frame(read(source, like=like, **{**options, **reading}))
 
     def judge(self, config: Config | None = None) -> Report:
         """Run the rules again over the stored evidence."""

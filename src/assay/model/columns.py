@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 
 from assay.core.errors import ColumnError
+from assay.table.date import parsed_dates
+from assay.table.kind import MISSING_WORDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,14 +40,18 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class DateColumn:
-    """A date or time as days since 1970 (with the fraction of the day), month, weekday (1 = Monday) and hour, where they vary."""
+    """A date or time as days since 1970 (with the fraction of the day), month, weekday (1 = Monday) and hour, where they vary.
+
+    `day_first` is the order of day and month in texts of the training rows, for new rows that fit either; None if it never counted.
+    """
 
     name: str
     parts: tuple[str, ...]
+    day_first: bool | None = None
 
     def numbers(self, series: pl.Series) -> NDArray[np.float64]:
         """Float64 (rows, parts), NaN where missing."""
-        stamps = as_date(series, self.name)
+        stamps = as_date(series, self.name, self.day_first)
         made = {
             "days": stamps.dt.epoch("us").cast(pl.Float64) / 86_400e6,
             "month": stamps.dt.month(),
@@ -133,8 +139,8 @@ def as_number(series: pl.Series, name: str, kind: str = "number") -> NDArray[np.
     raise _unfit(name, kind, int(present[0]), series[int(present[0])])
 
 
-def as_date(series: pl.Series, name: str) -> pl.Series:
-    """A series as Datetime in microseconds; texts in ISO form are read.
+def as_date(series: pl.Series, name: str, day_first: bool | None = None) -> pl.Series:
+    """A series as Datetime in microseconds; texts are read as on reading a table.
 
     Raises:
         ColumnError: a value is no date; its row and the value are named.
@@ -144,8 +150,13 @@ def as_date(series: pl.Series, name: str) -> pl.Series:
     if series.dtype in (pl.Date, pl.Datetime):
         return series.cast(pl.Datetime("us"))
     if series.dtype == pl.String:
-        read = pl.Series(series.name, [_iso(word) for word in series.to_list()], dtype=pl.Datetime("us"))
-        bad = (read.is_null() & series.is_not_null() & (series.str.strip_chars().str.len_bytes() > 0)).arg_true()
+        words = series.str.strip_chars()
+        words = words.set((words == "") | words.str.to_lowercase().is_in(MISSING_WORDS), None)
+        found = parsed_dates(words, loose=True, day_first=day_first)
+        read = (
+            found[0].cast(pl.Datetime("us")) if found is not None else pl.Series(series.name, [None] * len(series), dtype=pl.Datetime("us"))
+        )
+        bad = (read.is_null() & words.is_not_null()).arg_true()
         if len(bad) == 0:
             return read
         raise _unfit(name, "date", int(bad[0]), series[int(bad[0])])
@@ -164,17 +175,6 @@ def as_words(series: pl.Series) -> pl.Series:
         as_int = series.zip_with(whole, pl.Series([0.0]).new_from_index(0, len(series))).cast(pl.Int64).cast(pl.String)
         return as_int.zip_with(whole, series.cast(pl.String))
     return series.cast(pl.String)
-
-
-def _iso(word: str | None) -> object:
-    import datetime
-
-    if word is None:
-        return None
-    try:
-        return datetime.datetime.fromisoformat(word.strip()).replace(tzinfo=None)
-    except ValueError:
-        return None
 
 
 def _floats(series: pl.Series) -> NDArray[np.float64]:

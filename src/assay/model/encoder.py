@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from assay.core.errors import ColumnError, RunError, nearest
 from assay.model.columns import CategoryColumn, Column, DateColumn, NumberColumn, TextColumn
 from assay.model.encoded import Encoded
 from assay.model.learn_columns import learn_category, learn_date, learn_number, learn_text
+from assay.table.date import is_day_first
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,6 +63,8 @@ class Encoder:
             if isinstance(column, str):
                 left_out[name] = column
                 continue
+            if isinstance(column, DateColumn):
+                column = replace(column, day_first=is_day_first(name, table.notes))
             columns.append(column)
             kinds[name] = kind
             if kind == "number" and table.frame[name].dtype.is_float():
@@ -126,7 +129,7 @@ class Encoder:
             if isinstance(column, NumberColumn):
                 entry["kind"] = column.kind
             elif isinstance(column, DateColumn):
-                entry["parts"] = list(column.parts)
+                entry |= {"parts": list(column.parts), "day_first": column.day_first}
             elif isinstance(column, CategoryColumn):
                 entry["levels"] = list(column.levels)
             else:
@@ -155,7 +158,7 @@ def _column(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[
     if kind == "NumberColumn":
         return NumberColumn(name, entry["kind"])
     if kind == "DateColumn":
-        return DateColumn(name, tuple(entry["parts"]))
+        return DateColumn(name, tuple(entry["parts"]), entry["day_first"])
     if kind == "CategoryColumn":
         return CategoryColumn(name, tuple(entry["levels"]))
     if kind == "TextColumn":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -29,7 +30,7 @@ _COMPACT = re.compile(r"(1[6-9]|2[01])\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])$")
 MONTHS = 12
 
 
-def parsed_dates(trimmed: pl.Series, *, loose: bool = False) -> tuple[pl.Series, str] | None:
+def parsed_dates(trimmed: pl.Series, *, loose: bool = False, day_first: bool | None = None) -> tuple[pl.Series, str] | None:
     """The column as dates or times without zone, with a note for people, or None if its first value is no date.
 
     The pattern comes from the first value, the order of day and month from the largest number in either place. Values that
@@ -37,6 +38,7 @@ def parsed_dates(trimmed: pl.Series, *, loose: bool = False) -> tuple[pl.Series,
 
     Args:
         loose: Also read 20260131 as a date.
+        day_first: The order of day and month where either fits all rows; None to take the usual one.
 
     Example:
         >>> dates, note = parsed_dates(pl.Series(["31/01/2026", "01/02/2026"]))
@@ -48,12 +50,25 @@ def parsed_dates(trimmed: pl.Series, *, loose: bool = False) -> tuple[pl.Series,
         return trimmed.str.to_date("%Y%m%d", strict=False), "has dates as year, month and day without separators"
     for shape, pattern in _SHAPES:
         if match := shape.match(first):
-            ordered = _ordered(trimmed, pattern)
+            ordered = _ordered(trimmed, pattern, day_first)
             return None if ordered is None else _read(trimmed, *ordered, match)
     return None
 
 
-def _ordered(trimmed: pl.Series, pattern: str) -> tuple[str, str] | None:
+def is_day_first(column: str, notes: Sequence[str]) -> bool | None:
+    """The order of day and month in which a column of dates was read, by the notes on its table; None if they do not say.
+
+    Example:
+        >>> is_day_first("when", ["column 'when' has dates as day/month/year"])
+        True
+    """
+    for first, is_day in (("day", True), ("month", False)):
+        if any(note.startswith(f"column {column!r} has dates as {first}") for note in notes):
+            return is_day
+    return None
+
+
+def _ordered(trimmed: pl.Series, pattern: str, asked: bool | None) -> tuple[str, str] | None:
     """The pattern with day and month in place, and the note; None if the column has both orders."""
     if "?" not in pattern:
         return pattern, ""
@@ -61,7 +76,8 @@ def _ordered(trimmed: pl.Series, pattern: str) -> tuple[str, str] | None:
     first, second = (_largest(trimmed, rf"^{skip}(\d{{1,2}})[/-]") for skip in ("", r"\d{1,2}[/-]"))
     if first > MONTHS and second > MONTHS:
         return None
-    day_first = first > MONTHS or (second <= MONTHS and mark == "-")
+    is_usual = mark == "-" if asked is None else asked
+    day_first = first > MONTHS or (second <= MONTHS and is_usual)
     order = f"%d{mark}%m" if day_first else f"%m{mark}%d"
     words = f"day{mark}month{mark}year" if day_first else f"month{mark}day{mark}year"
     doubt = " (either order fits all rows; convert to 2026-01-31 if that is wrong)" if max(first, second) <= MONTHS else ""
