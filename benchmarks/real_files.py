@@ -1,7 +1,8 @@
 """Real files end to end: the recommended model against scikit-learn's default histogram boosting on the same split.
 
-The peer gets the same training rows (those for stopping included) and the same encoded numbers and categories; text columns,
-which it cannot read, it goes without. The promise: no worse, beyond two standard errors of the paired difference.
+The peer gets the same training rows (those for stopping included) and the same encoded numbers and categories. Text, which it
+cannot read, it goes without; where there is nothing else it gets the weights of the 300 commonest terms of each text column.
+The promise: no worse, beyond two standard errors of the paired difference.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 QUICK = ("german", "titanic")
 MNIST_ROWS = 5000
+PEER_TERMS = 300
 
 
 def run(quick: bool) -> Iterator[Measured]:
@@ -82,12 +84,19 @@ def _per_row(parts, prediction):
     return parts.loss.per_row(parts.target.values[parts.split.test], prediction)
 
 
+def _commonest(bag, train):
+    counts = np.asarray((bag[train] > 0).sum(axis=0)).ravel()
+    return bag[:, np.sort(np.argsort(-counts)[:PEER_TERMS])].toarray()
+
+
 def _default_boosting(parts):
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     encoded = parts.encoded
     narrow = np.flatnonzero(np.asarray(encoded.code_sizes) <= 255)
     matrix = np.column_stack([encoded.codes[:, narrow].astype(float), encoded.numbers])
+    if matrix.shape[1] == 0:
+        matrix = np.column_stack([_commonest(bag, parts.split.train) for bag in encoded.bags])
     categories = np.arange(matrix.shape[1]) < len(narrow)
     family = HistGradientBoostingClassifier if parts.classes else HistGradientBoostingRegressor
     peer = family(categorical_features=categories, random_state=0)
