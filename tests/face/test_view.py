@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.core.finding import Finding, Severity
 from assay.core.ledger import Adjustment
 from assay.core.report import Report
 from assay.face.view import RunView, amount, leaking_columns, percent, quantity, significant, verdict
@@ -60,6 +61,15 @@ def test_a_reduction_within_noise_is_no_knowledge(leaky_view: RunView, model: st
     learned, _, following = verdict(replace(dull, report=Report((), ("SPL101",), {})))
     assert "othing reliable" in learned and "% of the uncertainty" not in learned
     assert "do not use" in following
+
+
+def test_a_fault_in_training_another_model_is_not_the_next_step(leaky_view: RunView) -> None:
+    idle = Finding(
+        {"model": "another"}, "1", "2", "collect more rows", code="TRN105", name="overfitting", severity=Severity.WARNING, price=9.0
+    )
+    own = replace(idle, at={"model": leaky_view.model})
+    assert "collect more rows" not in verdict(replace(leaky_view, report=Report((idle,), (), {})))[2]
+    assert "collect more rows" in verdict(replace(leaky_view, report=Report((own,), (), {})))[2]
 
 
 def test_leaking_columns_are_those_of_leak_rules_only(leaky_view: RunView) -> None:

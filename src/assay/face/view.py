@@ -302,7 +302,9 @@ def _honesty(view: RunView, books: _Books) -> str:
 
 
 def _next(view: RunView, books: _Books | None) -> str:
-    serious = [f for f in view.report.findings if f.severity is not Severity.NOTE]
+    # What went wrong in training a model that nobody is asked to use is told among the findings, not as the next step.
+    idle = [f for f in view.report.findings if f.code.startswith("TRN") and f.at.get("model") != view.model]
+    serious = [f for f in view.report.findings if f.severity is not Severity.NOTE and f not in idle]
     if serious:
         first = serious[0]
         told = f" ({price_text(first)})" if first.price else ""
