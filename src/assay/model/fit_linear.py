@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,8 @@ REWEIGHTINGS = 50
 MAX_CROSS_FITTED_ROWS = 5_000
 FOLDS = 5
 CROSS_FIT_SEED = 5
+ROUGH_STEPS, LAST_STEPS = 100, 500
+MEASURED_STEPS, LEAST_STEPS = 3, 10
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,53 @@ class Fitted:
     converged: bool = True
 
 
-def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classes: int) -> tuple[float, NDArray[np.float64] | None]:
+@dataclass(frozen=True)
+class Limits:
+    """Steps of the logistic solver in a fit that chooses a strength and in the last fit, and when choosing must end (monotonic)."""
+
+    rough: int = ROUGH_STEPS
+    last: int = LAST_STEPS
+    until: float = math.inf
+
+    @property
+    def is_tight(self) -> bool:
+        """The last fit may have to end before it converges."""
+        return self.last < LAST_STEPS
+
+
+def limits_within(seconds: float | None, rows: Rows, matrix: Any, loss: Loss, classes: int) -> Limits:
+    """What fits into these seconds, half of them for choosing the strength, by the time that a few steps take.
+
+    Only the logistic solver goes by steps: without a budget, or for another loss, there is no limit.
+    """
+    if seconds is None or loss.name != "log":
+        return Limits()
+    started = time.monotonic()
+    _fit_logistic(rows, matrix, classes, 1.0, None, rough=True, steps=MEASURED_STEPS)
+    took = time.monotonic() - started
+    steps = int((seconds - took) * MEASURED_STEPS / max(took, 1e-6))
+    rough, last = (min(most, max(LEAST_STEPS, part)) for most, part in ((ROUGH_STEPS, steps // 8), (LAST_STEPS, steps // 2)))
+    return Limits(rough, last, started + seconds / 2)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A penalty's strength, what it predicted for the validation rows while unfitted on them, a fit to start from, and if in haste."""
+
+    strength: float
+    valid_prediction: NDArray[np.float64] | None = None
+    start: Fitted | None = None
+    is_cut: bool = False
+
+
+def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classes: int, limits: Limits) -> Chosen:
     """The L2 penalty with the lowest loss on rows not fitted, and what was predicted for the validation rows while so unfitted.
 
     Small tables are cross-fitted over all rows, since on 50 validation rows the lowest loss is mostly luck; large ones take the
-    validation rows. Without validation rows: 1 and None.
+    validation rows. Without validation rows: 1. Beyond the limits the best so far is taken.
     """
     if valid.size == 0:
-        return 1.0, None
+        return Chosen(1.0)
     both = train.followed_by(valid)
     matrix = design.matrix(both.data)
     is_small = isinstance(matrix, np.ndarray) and both.size <= MAX_CROSS_FITTED_ROWS
@@ -50,36 +93,48 @@ def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classe
         fold_of = np.random.default_rng(CROSS_FIT_SEED).permutation(both.size) % FOLDS
     else:
         fold_of[train.size :] = 0
-    best, best_loss, best_prediction = 1.0, np.inf, None
+    best, best_loss = Chosen(1.0), np.inf
     starts: dict[int, Fitted] = {}
     judged = np.flatnonzero(fold_of >= 0)
     for strength in STRENGTHS["log" if loss.name == "log" else "other"]:
+        if time.monotonic() > limits.until and best.start is not None:
+            return replace(best, is_cut=True)
         prediction = np.empty((both.size, classes) if classes else both.size)
         for fold in np.unique(fold_of[judged]):
             kept, asked = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-            starts[fold] = fit_once(both.take(kept), matrix[kept], loss, classes, strength, start=starts.get(fold), rough=True)
+            starts[fold] = fit_once(
+                both.take(kept), matrix[kept], loss, classes, strength, start=starts.get(fold), steps=limits.rough, rough=True
+            )
             scores = matrix[asked] @ starts[fold].coefficients + starts[fold].intercept
             prediction[asked] = probabilities(scores) if classes else scores[:, 0]
         per_row = loss.per_row(both.target[judged], prediction[judged])
         now = float(np.average(per_row, weights=None if both.weight is None else both.weight[judged]))
         if now >= best_loss:
             break
-        best, best_loss, best_prediction = strength, now, prediction[train.size :]
-    return best, best_prediction
+        best, best_loss = Chosen(strength, prediction[train.size :], starts[0]), now
+    return best
 
 
 def fit_once(
-    rows: Rows, matrix: Any, loss: Loss, classes: int, strength: float, *, start: Fitted | None = None, rough: bool = False
+    rows: Rows,
+    matrix: Any,
+    loss: Loss,
+    classes: int,
+    strength: float,
+    *,
+    start: Fitted | None = None,
+    rough: bool = False,
+    steps: int | None = None,
 ) -> Fitted:
     """The coefficients that minimise the summed loss plus a penalty of this strength on their squares.
 
     Log loss counts in nats and is penalised by strength / 2 * |w|^2; squared error by strength * |w|^2; absolute error by
     that of its reweighted squares. The intercept is not penalised.
 
-    `start` holds coefficients to start from; `rough` asks for a tolerance that is enough to choose a strength.
+    `start` holds coefficients to start from; `rough` asks for a tolerance that is enough to choose a strength; `steps` bounds the logistic solver.
     """
     if loss.name == "log":
-        return _fit_logistic(rows, matrix, classes, strength, start, rough)
+        return _fit_logistic(rows, matrix, classes, strength, start, rough, steps)
     if loss.name == "squared":
         return _fit_ridge(matrix, rows.target.astype(np.float64), strength, rows.weight)
     return _fit_median(rows, matrix, strength, 5 if rough else REWEIGHTINGS)
@@ -92,7 +147,9 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(grown / grown.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start: Fitted | None, rough: bool) -> Fitted:
+def _fit_logistic(
+    rows: Rows, matrix: Any, classes: int, strength: float, start: Fitted | None, rough: bool, steps: int | None = None
+) -> Fitted:
     from scipy.linalg import LinAlgWarning
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -107,7 +164,7 @@ def _fit_logistic(rows: Rows, matrix: Any, classes: int, strength: float, start:
         C=1.0 / strength,
         solver="newton-cholesky" if is_newton else "lbfgs",
         tol=1e-4 if rough or not is_newton else 1e-8,
-        max_iter=100 if rough else 500,
+        max_iter=steps or (ROUGH_STEPS if rough else LAST_STEPS),
         warm_start=True,
     )
     if start is not None and len(seen) == classes:

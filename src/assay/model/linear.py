@@ -10,7 +10,7 @@ import numpy as np
 from assay.core.units import BITS_PER_NAT
 from assay.model.contract import Model, Rows
 from assay.model.design import Design
-from assay.model.fit_linear import choose_strength, fit_once
+from assay.model.fit_linear import choose_strength, fit_once, limits_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,14 @@ class Linear(Model):
         both = train.followed_by(valid)
         design = Design.fit(both.data, both.weight)
         target_start = loss.best_constant(both.target, both.weight, classes=classes)
-        self.strength, self.valid_prediction = choose_strength(train, valid, design, loss, classes)
-        fitted = fit_once(both, design.matrix(both.data), loss, classes, self.strength)
+        matrix = design.matrix(both.data)
+        limits = limits_within(budget_seconds, both, matrix, loss, classes)
+        chosen = choose_strength(train, valid, design, loss, classes, limits)
+        self.strength, self.valid_prediction = chosen.strength, chosen.valid_prediction
+        # without haste the last fit starts anew, so that a budget that suffices changes no bit
+        start = chosen.start if limits.is_tight else None
+        fitted = fit_once(both, matrix, loss, classes, self.strength, start=start, steps=limits.last)
+        self.is_cut = chosen.is_cut or (limits.is_tight and not fitted.converged)
         self.design, self.coefficients, self.converged = design, fitted.coefficients, fitted.converged
         self.intercept = fitted.intercept
         self.start = _log_scores(target_start) if loss.task == "classification" else target_start.reshape(1)
@@ -89,19 +95,21 @@ class Linear(Model):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         data, arrays = self._design.state()
-        own = {"loss": self.loss_name, "strength": self.strength, "converged": self.converged, "centred": list(self.centre)}
+        own = {"loss": self.loss_name, "strength": self.strength, "converged": self.converged, "cut": self.is_cut}
+        named = {"centred": list(self.centre)}
         kept = {
             "coefficients": self.coefficients,
             "start": self.start,
             "intercept": self.intercept,
             "centre": np.array(list(self.centre.values())).reshape(len(self.centre), len(self.start)),
         }
-        return {**data, **own}, {**arrays, **kept}
+        return {**data, **own, **named}, {**arrays, **kept}
 
     @classmethod
     def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         model = cls()
         model.loss_name, model.strength, model.converged = data["loss"], float(data["strength"]), bool(data["converged"])
+        model.is_cut = bool(data["cut"])
         model.design = Design.from_state(data, arrays)
         model.coefficients, model.start, model.intercept = arrays["coefficients"], arrays["start"], arrays["intercept"]
         model.centre = dict(zip(data["centred"], arrays["centre"], strict=True))

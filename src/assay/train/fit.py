@@ -67,8 +67,8 @@ def fit(
         loss: What is minimised.
         seed: Fixes the weights drawn, the order of rows and the dropout.
         classes: Number of classes, 0 for regression.
-        budget_seconds: A neural training ends, with its best weights so far, when they are used up; boosting adds as many trees
-            as fit in; the simpler models pay no heed.
+        budget_seconds: A neural training ends, with its best weights so far, when they are used up; boosting adds as many
+            trees, and a logistic fit takes as many steps, as fit in; the simpler models pay no heed.
         epochs: At most so many epochs.
         on_epoch: Called after each epoch with its number (from 1), training loss, validation loss and the seconds left.
         checkpoint: Folder for the state after each epoch; a later call with the same arguments goes on from there, bit for bit.
