@@ -45,3 +45,4 @@ def test_asking_for_the_neural_model_names_the_extra(table, tmp_path):
     assert done.returncode == 2
     assert done.stderr.strip().endswith("needs the extra 'torch', which is not installed; run: pip install 'assay[torch]'")
     assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()

@@ -176,7 +176,10 @@ def test_progress_tells_stage_loss_and_time(monkeypatch: pytest.MonkeyPatch) -> 
         bar.stage("mlp [/x]")
         bar.update(0.5, 0.4123, 3.0)
         bar.note("a note with [markup]")
-        bar.stage("ledger")
     told = stream.getvalue()
     assert "mlp [/x]" in told and "loss 0.412, 3 s left" in told and "a note with [markup]" in told
-    assert "mlp [/x] ended at 0.412" in told
+    with live_progress(stream) as bar:
+        bar.stage("mlp [/x]")
+        bar.update(0.5, 0.4123, 3.0)
+        bar.stage("ledger")
+    assert "mlp [/x] ended at 0.412" in stream.getvalue()

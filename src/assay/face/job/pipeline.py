@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from assay.artifact import Predictor, save
-from assay.core.errors import Interrupted, RunError
+from assay.core.errors import ExtraMissing, Interrupted, RunError
 from assay.core.evidence import Evidence
 from assay.core.files import write_atomically, write_text
 from assay.core.table_evidence import AssociationEvidence
@@ -104,13 +105,15 @@ def run(
         The run folder.
 
     Raises:
-        InputError: the source or an option cannot be used; nothing is left behind.
+        InputError: the source, an option or this installation cannot be used; nothing is left behind.
         RunError: the folder holds a run already, or cannot be written.
         Interrupted: a KeyboardInterrupt that came after the run had begun, and says where it is kept; `resume` goes on with it.
     """
     listener = progress or Silent()
     path = Path(out) if out is not None else free_name(Path("runs"), stem_of(settings.source))
     RunFolder.refuse(path, overwrite=overwrite)
+    if settings.model == "mlp" and find_spec("torch") is None:
+        raise ExtraMissing("the MLP", "torch")
     listener.stage("read")
     started = time.monotonic()
     table = read_source(source, settings)
