@@ -65,8 +65,9 @@ def run(quick: bool) -> list[Measured]:
 
 def _small(folder: Path) -> Measured:
     path = written(folder, 10_000, "csv")
-    best = min(assay_check(path).wall_s for _ in range(5))
-    return Measured("check 10,000 x 20 csv, whole process, best of 5", f"{best:.2f} s", "under 1 s", best < 1.0)
+    best = min((assay_check(path) for _ in range(5)), key=lambda cost: cost.wall_s)
+    figure = f"{best.wall_s:.2f} s ({best.cpu_s:.2f} s cpu)"  # apart on a busy machine
+    return Measured("check 10,000 x 20 csv, whole process, best of 5", figure, "under 1 s", best.wall_s < 1.0)
 
 
 def _large(folder: Path, rows: int, kind: str) -> list[Measured]:
