@@ -97,3 +97,11 @@ def test_dates_of_new_rows_are_read_in_the_order_of_the_training(tmp_path: Path,
     gaps = run.predict({"day": ["03/12/2021", "NA", "", None]})
     assert gaps[:1].equals(alone)
     assert gaps[1:2].equals(gaps[2:3]) and gaps[2:3].equals(gaps[3:4])
+
+
+def test_the_audit_looks_at_the_task_that_was_asked_for(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Whole numbers asked for as values were once audited as classes, and called imbalanced."""
+    frame = table(rng, (0, 1)).with_columns(y=(3 * pl.col("x")).round().cast(pl.Int64))
+    run = assay.train(frame, target="y", task="regression", model="one-rule", out=tmp_path / "r", quiet=True)
+    assert run.view.table.target is not None and run.view.table.target.task == "regression"
+    assert "DAT106" not in {f.code for f in run.findings}

@@ -131,7 +131,8 @@ def fit_once(
     Log loss counts in nats and is penalised by strength / 2 * |w|^2; squared error by strength * |w|^2; absolute error by
     that of its reweighted squares. The intercept is not penalised.
 
-    `start` holds coefficients to start from; `rough` asks for a tolerance that is enough to choose a strength; `steps` bounds the logistic solver.
+    `start` holds coefficients to start from; `rough` asks for a tolerance that is enough to choose a strength;
+    `steps` bounds the logistic solver.
     """
     if loss.name == "log":
         return _fit_logistic(rows, matrix, classes, strength, start, rough, steps)

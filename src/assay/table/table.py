@@ -30,6 +30,7 @@ class Roles:
         weight: Weight of a row in the loss; never a feature.
         ids: Columns that only name a row; never features.
         drop: Columns that the user took out.
+        task: What the user asks of the target, "classification" or "regression"; None to infer it.
     """
 
     target: str | None = None
@@ -39,6 +40,7 @@ class Roles:
     weight: str | None = None
     ids: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    task: str | None = None
 
     def of(self, column: str) -> str:
         """The role of a column: "target", "time", "entity", "group", "weight", "id", "dropped" or "feature"."""

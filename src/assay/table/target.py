@@ -50,8 +50,8 @@ class TargetColumn:
 def task_of(table: Table) -> str:
     """The task that the target column asks for: "classification" or "regression".
 
-    Labels, truth values and whole numbers that repeat as labels do (at most 20 distinct ones, at least 5 rows each on
-    average, or two distinct ones) ask for a class; all other numbers for a value.
+    It is the one that the roles ask for, if any. Else labels, truth values and whole numbers that repeat as labels do (at most 20
+    distinct ones, at least 5 rows each on average, or two distinct ones) ask for a class; all other numbers for a value.
 
     Raises:
         ColumnError: no target role, or a column that cannot be one.
@@ -64,6 +64,8 @@ def task_of(table: Table) -> str:
     """
     name = _target_name(table)
     known = _known(table, name)
+    if table.roles.task is not None:
+        return table.roles.task
     if table.kinds[name] != "number":
         return "classification"
     distinct = known.n_unique()

@@ -82,6 +82,7 @@ def read_source(source: Any, settings: Settings, *, like: Mapping[str, str] | No
             group=settings.group,
             weight=settings.weight,
             drop=settings.drop,
+            task=settings.task,
         )
     )
 
