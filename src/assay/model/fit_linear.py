@@ -23,6 +23,8 @@ STRENGTHS = {"log": (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001), "other": (10_0
 MAX_NEWTON_COEFFICIENTS = 600
 REWEIGHTINGS = 50
 MAX_CROSS_FITTED_ROWS = 5_000
+# Rows times coefficients, above which five fits a strength would take minutes (4,000 rows of MNIST have 31 million).
+MAX_CROSS_FITTED_CELLS = 10_000_000
 FOLDS = 5
 CROSS_FIT_SEED = 5
 ROUGH_STEPS, LAST_STEPS = 100, 500
@@ -87,7 +89,8 @@ def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classe
         return Chosen(1.0)
     both = train.followed_by(valid)
     matrix = design.matrix(both.data)
-    is_small = isinstance(matrix, np.ndarray) and both.size <= MAX_CROSS_FITTED_ROWS
+    is_cheap = matrix.shape[0] * matrix.shape[1] * max(classes, 1) <= MAX_CROSS_FITTED_CELLS
+    is_small = isinstance(matrix, np.ndarray) and both.size <= MAX_CROSS_FITTED_ROWS and is_cheap
     fold_of = np.full(both.size, -1)
     if is_small:
         fold_of = np.random.default_rng(CROSS_FIT_SEED).permutation(both.size) % FOLDS
