@@ -105,3 +105,14 @@ def test_the_audit_looks_at_the_task_that_was_asked_for(tmp_path: Path, rng: np.
     run = assay.train(frame, target="y", task="regression", model="one-rule", out=tmp_path / "r", quiet=True)
     assert run.view.table.target is not None and run.view.table.target.task == "regression"
     assert "DAT106" not in {f.code for f in run.findings}
+
+
+def test_a_table_in_memory_is_trained_again_by_the_call_that_the_report_names(tmp_path: Path, rng: np.random.Generator) -> None:
+    import ast
+
+    frame = table(rng, ("no", "yes"))
+    run = assay.train(frame, target="y", model="one-rule", drop=["town"], seed=3, out=tmp_path / "r", quiet=True)
+    call = ast.parse(run.view.command, mode="eval").body
+    assert isinstance(call, ast.Call)
+    asked = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+    assert asked == {"target": "y", "model": "one-rule", "drop": ("town",), "seed": 3, "out": str(tmp_path / "r")}

@@ -106,7 +106,7 @@ def train(
         RunError: the folder holds a run already, or cannot be written.
     """
     from assay.face import job
-    from assay.face.job.pipeline import IN_MEMORY
+    from assay.face.job.settings import IN_MEMORY
     from assay.face.run import Run
 
     source = str(table) if isinstance(table, str | Path) else IN_MEMORY

@@ -92,6 +92,7 @@ def _fit_trees(
     if budget_seconds is not None:
         allowed = _rounds_within(budget_seconds, booster, matrix, train, passes=2 if is_refitted else 1)
         booster.set_params(max_iter=min(wanted, allowed))
+        is_refitted = is_refitted and allowed > 1
     if valid.size == 0:
         booster.fit(matrix, train.target, sample_weight=train.weight)
         return Boosted(columns, Trees.of(booster, booster.max_iter), seen, is_cut=booster.max_iter < wanted)

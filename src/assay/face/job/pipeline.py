@@ -27,7 +27,7 @@ from assay.face.job.assessment import assess
 from assay.face.job.preparation import Parts, prepare, read_source
 from assay.face.job.progress import Noting, Progress, Silent
 from assay.face.job.rungs import Trained, climb
-from assay.face.job.settings import Settings
+from assay.face.job.settings import IN_MEMORY, Settings
 from assay.train.folder import RunFolder, free_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from assay.table import Table
 
 LIBRARIES = ("assay", "numpy", "polars", "scikit-learn", "scipy", "torch")
-IN_MEMORY = "table in memory"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from assay.core.evidence import build, plain
 
 LADDER = ("constant", "one-rule", "linear", "boosting", "mlp")
 MAX_TEST_SHARE = 0.9
+IN_MEMORY = "table in memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,21 @@ class Settings:
         return made
 
     def command(self, out: str | None = None) -> str:
-        """The command line that asks for the same run."""
+        """The command line that asks for the same run; for a table in memory, which no command line reaches, the call in Python."""
+        if self.source == IN_MEMORY:
+            told = ", ".join(f"{name}={value!r}" for name, value in (*self._asked(), *([("out", out)] if out else [])))
+            return f"assay.train(table, {told})"
         words = ["assay", "train", self.source]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "source" or value == field.default or value in (None, ()):
-                continue
-            if field.name == "types":
+        for name, value in self._asked():
+            if name == "types":
                 words += [w for column, kind in value.items() for w in ("--type", f"{column}={kind}")]
             elif isinstance(value, tuple):
-                words += [w for one in value for w in (f"--{field.name}", str(one))]
+                words += [w for one in value for w in (f"--{name}", str(one))]
             else:
-                words += [f"--{field.name}", str(value)]
+                words += [f"--{name}", str(value)]
         return shlex.join([*words, *(["--out", out] if out else [])])
+
+    def _asked(self) -> list[tuple[str, Any]]:
+        """The settings that are not as they are by default."""
+        named = [(field, getattr(self, field.name)) for field in fields(self) if field.name != "source"]
+        return [(field.name, value) for field, value in named if value != field.default and value not in (None, ())]
