@@ -116,3 +116,10 @@ def test_a_table_in_memory_is_trained_again_by_the_call_that_the_report_names(tm
     assert isinstance(call, ast.Call)
     asked = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
     assert asked == {"target": "y", "model": "one-rule", "drop": ("town",), "seed": 3, "out": str(tmp_path / "r")}
+
+
+def test_infinite_numbers_are_told_to_count_as_missing(tmp_path: Path, rng: np.random.Generator) -> None:
+    frame = table(rng, ("no", "yes")).with_columns(x=pl.when(pl.int_range(pl.len()) % 2 == 0).then(float("inf")).otherwise("x"))
+    run = assay.train(frame, target="y", model="one-rule", out=tmp_path / "r", quiet=True)
+    (told,) = [note for note in run.view.notes if "infinite" in note]
+    assert told.startswith("column 'x': ")
