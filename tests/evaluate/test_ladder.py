@@ -79,3 +79,14 @@ def test_weights_decide_which_rows_count(rng):
 def test_nothing_to_choose_from_is_said():
     with pytest.raises(InputError, match="0 trained models"):
         recommend((), np.zeros(3), SQUARED)
+
+
+def test_of_two_perfect_models_the_simpler_is_recommended(rng):
+    target = rng.normal(size=400) * 3
+    made = (
+        Candidate("constant", 0, 9.0, np.zeros(400)),
+        Candidate("one-rule", 1, 0.0, target + 1e-3),
+        Candidate("mlp", 4, 0.0, target),
+    )
+    assert recommend(made, target, SQUARED) == "one-rule"
+    assert recommend((made[0], Candidate("one-rule", 1, 0.0, target + 0.2), made[2]), target, SQUARED) == "mlp"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from assay.objective.loss import Loss
 
 
+NEGLIGIBLE_SHARE = 0.001
 ROUNDING = 1e-12
 
 
@@ -69,7 +70,8 @@ def recommend(candidates: Sequence[Candidate], target: NDArray[np.generic], loss
     """The simplest model whose held-out loss is within one standard error of the best one's.
 
     The standard error is the smaller of two: that of the difference to the best, row by row, which tells models that agree on
-    most rows apart; and that of the best one's loss, so that a model with a few wild rows is not excused by them.
+    most rows apart; and that of the best one's loss, so that a model with a few wild rows is not excused by them. A thousandth
+    of the constant's loss counts as no difference, however sure it is: near zero loss two perfect models would else be told apart.
 
     Args:
         candidates: The trained models.
@@ -94,9 +96,10 @@ def recommend(candidates: Sequence[Candidate], target: NDArray[np.generic], loss
     per_row = {one.name: one.per_row(target, loss) for one in ordered}
     best = min(per_row.values(), key=lambda losses: float(losses.mean()))
     best_se = mean_and_se(best)[1]
+    opening = float(per_row[next((c for c in ordered if c.name == "constant"), ordered[0]).name].mean())
     for one in ordered:
         behind, se = mean_and_se(_difference(per_row[one.name], best))
-        if behind <= min(se, best_se):
+        if behind <= max(min(se, best_se), NEGLIGIBLE_SHARE * opening):
             return one.name
     return ordered[-1].name
 

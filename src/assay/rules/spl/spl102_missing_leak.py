@@ -41,7 +41,7 @@ def missing_leak(told: AssociationEvidence) -> Iterator[Finding]:
             {"column": one.column},
             saw=f"where {tell.side} ({rows:,} rows), {of_class} in {tell.purity:.1%} against {tell.base_rate:.1%} of all rows; "
             f"that alone is {tell.share:.0%} of the opening loss",
-            expected=f"under {max(MIN_PURITY, 1 - MAX_SHARE_OF_IMPURITY * (1 - tell.base_rate)):.1%}",
+            expected=f"under {max(MIN_PURITY, 1 - MAX_SHARE_OF_IMPURITY * (1 - tell.base_rate)):.1%} of one outcome on that side",
             remedy=f"is {one.column} filled in after the outcome? Then --drop {one.column}",
             p=tell.p,
             price=tell.bits,
