@@ -165,9 +165,10 @@ def write(folder: Path, name: str, content: bytes) -> str:
         ("ragged.csv", b"a,y\n1,2\n3,4,5\n", "line 3"),
         ("rubbish.csv", bytes(range(256)) * 40, "rubbish.csv"),
         ("twice.csv", b"a,a,y\n1,2,3\n", "'a'"),
-        ("cut.csv.gz", gzip.compress(b"a,y\n" + b"1,2\n" * 5000)[:60], "cut.csv.gz"),
+        ("cut.csv.gz", gzip.compress(b"a,y\n" + b"1,2\n" * 5000, mtime=0)[:60], "cut.csv.gz"),
         ("not.parquet", b"PAR1 this is none", "not.parquet"),
     ],
+    ids=["empty", "header", "ragged", "rubbish", "twice", "cut-gzip", "not-parquet"],
 )
 def test_unusable_files_are_refused_in_one_line(capsys, folder, name, content, said):
     assert main(["check", write(folder, name, content), "--target", "y"]) == 2
