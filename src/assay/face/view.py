@@ -18,6 +18,9 @@ from assay.core.trace_evidence import TraceEvidence
 LEAK_RULES = ("SPL101", "SPL102")
 """The rules that name a column as giving the target away."""
 
+LEAST_PLAIN, MOST_PLAIN = 1e-3, 1e6
+"""Books between these are written with plain decimals, others in one power of ten."""
+
 NOISE_SE = 2.0
 """A difference within this many standard errors is called noise in words."""
 
@@ -108,6 +111,8 @@ def significant(value: float, *, signed: bool = False) -> str:
 def amount(value: float, unit: str, scale: float, *, signed: bool = False) -> str:
     """Write a loss as a bare number with the decimals that suit the books: three for bits, else four digits of `scale`.
 
+    Books of millions and more, or of less than a thousandth, are written in one power of ten, such as 13.237e9.
+
     Args:
         value: The loss or the amount.
         unit: Of the books.
@@ -117,13 +122,27 @@ def amount(value: float, unit: str, scale: float, *, signed: bool = False) -> st
     Example:
         >>> amount(0.2088, "squared error/row", 5774.0), amount(800.71, "squared error/row", 5774.0), amount(-0.1, "bits/row", 1.0)
         ('0', '801', '-0.100')
+        >>> amount(1.7e9, "squared error/row", 1.3e10)
+        '1.700e9'
     """
     if unit.startswith("bits") or not math.isfinite(value):
         return quantity(value, signed=signed)
     size = abs(scale) if math.isfinite(scale) and scale else 1.0
-    decimals = min(12, max(0, 3 - math.floor(math.log10(size))))
-    text = f"{value:{'+' if signed else ''},.{decimals}f}"
-    return text if any(c in "123456789" for c in text) else text.lstrip("+-")
+    power = power_of_ten(size)
+    decimals = 3 if power else min(12, max(0, 3 - math.floor(math.log10(size))))
+    text = f"{value / 10.0**power:{'+' if signed else ''},.{decimals}f}"
+    text = text if any(c in "123456789" for c in text) else text.lstrip("+-")
+    return f"{text}e{power}" if power else text
+
+
+def power_of_ten(size: float) -> int:
+    """The power of ten, a multiple of three, in which numbers of that size are written; 0 where they are short as they are.
+
+    Example:
+        >>> power_of_ten(1.3e10), power_of_ten(5774.0), power_of_ten(2e-5)
+        (9, 0, -6)
+    """
+    return 0 if LEAST_PLAIN <= size < MOST_PLAIN else 3 * math.floor(math.log10(size) / 3)
 
 
 def percent(share: float) -> str:

@@ -53,7 +53,7 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
         y=alt.Y("place:O", title=None, axis=labels(width, [s.label for s in steps])),
     )
     bars = base.mark_bar(clip=True, height={"band": 0.72}).encode(
-        x=alt.X("start:Q", scale=scale, title=title, axis=ticks(width)),
+        x=alt.X("start:Q", scale=scale, title=title, axis=ticks(width, size=high, unit=unit)),
         x2="end:Q",
         color=alt.Color("kind:N", scale=alt.Scale(domain=used, range=[kinds[k] for k in used]), legend=legend(width)),
         description="told:N",
@@ -83,7 +83,7 @@ def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, w
     scale = alt.Scale(domain=[0, high * (1.22 if width < 500 else 1.14)], nice=False)
     base = over(rows).encode(y=alt.Y("model:N", sort=[r.name for r in rungs], title=None, axis=labels(width)))
     bars = base.mark_bar(height={"band": 0.62}).encode(
-        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=scale, axis=ticks(width)),
+        x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=scale, axis=ticks(width, size=high, unit=unit)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=["recommended", "other"], range=[BLUE, FAINT]), legend=None),
         description="told:N",
     )
@@ -260,7 +260,7 @@ def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
     scale = alt.Scale(domain=[0, high * (1.32 if width < 500 else 1.16)], nice=False)
     base = over(rows).encode(y=alt.Y("place:O", title=None, axis=labels(width, [s.rule for s in worst], 0.42)))
     bars = base.mark_bar(color=AMBER, height={"band": 0.65}).encode(
-        x=alt.X("excess:Q", title=f"loss above the mean, {unit}", scale=scale, axis=ticks(width)),
+        x=alt.X("excess:Q", title=f"loss above the mean, {unit}", scale=scale, axis=ticks(width, size=high, unit=unit)),
         description="told:N",
     )
     texts = base.mark_text(align="left", dx=4, color=INK, aria=False).encode(x="excess:Q", text="text:N")

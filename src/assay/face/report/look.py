@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from assay.face.view import power_of_ten
+
 if TYPE_CHECKING:
     import altair as alt
 
@@ -68,11 +70,14 @@ def labels(width: int, labels: Sequence[str] = (), share: float = 0.33) -> Any:
     return alt.Axis(labelLimit=round(width * share), grid=False, **named)
 
 
-def ticks(width: int, least_step: float | None = None) -> Any:
-    """An axis of numbers with as many ticks as the width can label."""
+def ticks(width: int, least_step: float | None = None, *, size: float = 1.0, unit: str = "bits") -> Any:
+    """An axis of numbers up to `size`, with as many ticks as the width can label; large ones in the power of ten of the books."""
     import altair as alt
 
     step: dict[str, Any] = {} if least_step is None else {"tickMinStep": least_step}
+    power = 0 if unit.startswith("bits") or size <= 0 else power_of_ten(size)
+    if power:
+        step["labelExpr"] = f"datum.value == 0 ? '0' : format(datum.value / 1e{power}, '~g') + 'e{power}'"
     return alt.Axis(tickCount=4 if width < 500 else 8, labelOverlap="greedy", **step)
 
 
