@@ -46,7 +46,7 @@ def checked(capsys, *words: str) -> tuple[int, dict, str]:
 def test_findings_give_status_1_and_one_json_object(capsys, table):
     status, told, errors = checked(capsys, str(table), "--target", "returned")
     assert status == 1
-    assert list(told) == ["findings", "checked", "not_checked", "accepted"]
+    assert list(told) == ["findings", "checked", "not_checked"]
     assert errors == ""
     constant = [f for f in told["findings"] if f["name"] == "constant-column"]
     assert [f["at"]["column"] for f in constant] == ["country"]

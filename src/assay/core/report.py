@@ -36,13 +36,15 @@ class Report:
         return max((f.severity for f in self.findings), key=lambda s: s.rank, default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as the one JSON object of `assay check --format json`."""
-        return {
+        """The report as the one JSON object of `assay check --format json`; `accepted` is there if anything was."""
+        told: dict[str, Any] = {
             "findings": [f.as_dict() for f in self.findings],
             "checked": list(self.checked),
             "not_checked": dict(self.not_checked),
-            "accepted": [{**f.as_dict(), "why": why} for f, why in self.accepted],
         }
+        if self.accepted:
+            told["accepted"] = [{**f.as_dict(), "why": why} for f, why in self.accepted]
+        return told
 
     def closing_line(self) -> str:
         """The last line of every report: how much was checked, and why the rest was not.

@@ -163,7 +163,7 @@ class RunFolder:
         from assay.core.report import Report
 
         data = read_json(self.path / "findings.json")
-        accepted = tuple((Finding.from_dict({k: v for k, v in a.items() if k != "why"}), a["why"]) for a in data["accepted"])
+        accepted = tuple((Finding.from_dict({k: v for k, v in a.items() if k != "why"}), a["why"]) for a in data.get("accepted", ()))
         findings = tuple(Finding.from_dict(f) for f in data["findings"])
         return Report(findings, tuple(data["checked"]), data["not_checked"], accepted)
 
