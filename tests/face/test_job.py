@@ -98,6 +98,18 @@ def test_changed_source_is_not_resumed(tmp_path: Path) -> None:
         assay.train(source, target="y", out=tmp_path / "r", quiet=True, resume=True)
 
 
+def test_changed_held_out_file_is_not_resumed(tmp_path: Path) -> None:
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text("x,y\n" + "\n".join(f"{i % 7},{'a' if i % 3 else 'b'}" for i in range(90)) + "\n")
+    source, held_out = tmp_path / "train.csv", tmp_path / "test.csv"
+    assay.train(source, target="y", test=str(held_out), model="one-rule", out=tmp_path / "r", quiet=True)
+    record = json.loads((tmp_path / "r" / "run.json").read_text())
+    (tmp_path / "r" / "run.json").write_text(json.dumps({**record, "state": "interrupted"}))
+    held_out.write_text(held_out.read_text().replace("1,a", "5,a", 1))
+    with pytest.raises(RunError, match=r"test\.csv has changed"):
+        assay.train(source, target="y", out=tmp_path / "r", quiet=True, resume=True)
+
+
 def test_existing_run_is_refused_before_anything_is_read(wine: "assay.Run") -> None:
     with pytest.raises(RunError, match="--overwrite"):
         assay.train("no such file.csv", target="x", out=wine.folder, quiet=True)

@@ -128,6 +128,7 @@ def run(
         f"column {column!r}: {n:,} infinite numbers in the training rows count as missing" for column, n in parts.encoder.infinite.items()
     ]
     record["notes"] = [*parts.table.notes, *parts.target.notes, *parts.split.notes, *left_out, *infinite]
+    record["all_rows"] = parts.table.fingerprint
     if out is None:  # another run may have taken the name while this one read its rows
         path = free_name(Path("runs"), stem_of(settings.source))
     folder = RunFolder.create(path, record, overwrite=overwrite)
@@ -170,6 +171,8 @@ def resume(
     if table.fingerprint != record["fingerprint"]:
         raise RunError(f"{table.source} has changed since {path} began; train anew with another --out, or bring the old rows back")
     parts = prepare(table, settings)
+    if record.get("all_rows", parts.table.fingerprint) != parts.table.fingerprint:
+        raise RunError(f"{settings.test} has changed since {path} began; train anew with another --out, or bring the old rows back")
     folder.claim()
     job = Job(folder, settings, config or Config(), listener, seconds=dict(record.get("seconds", {})))
     return _finish(job, table, parts)
