@@ -149,6 +149,14 @@ def test_regression_run(tmp_path: Path) -> None:
     assert run.predict("diabetes").columns == ["prediction"]
 
 
+def test_nothing_honest_is_left_where_every_column_leaks_and_rows_weigh_differently(tmp_path: Path, rng: np.random.Generator) -> None:
+    label = rng.integers(0, 2, 400)
+    table = {"refunded": label * 10.0, "y": np.where(label, "yes", "no"), "w": np.where(label, 5.0, 1.0)}
+    ledger = assay.train(table, target="y", weight="w", model="one-rule", out=tmp_path / "r", quiet=True).ledger
+    assert ledger.reduction > 0.3
+    assert ledger.honest == pytest.approx(0.0, abs=1e-9)
+
+
 @pytest.mark.shared
 def test_titanic_leaks_are_named_priced_and_taken_off(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "titanic" / "titanic_openML.csv"

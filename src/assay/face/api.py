@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import ColumnError, RunError
-from assay.face.checking import check_report
+from assay.face.checking import check_source
 from assay.face.config import read_config
-from assay.face.job.progress import Progress
 from assay.face.job.settings import Settings
 from assay.face.notebook import FindingList
+from assay.face.progress import Progress
 
 if TYPE_CHECKING:
     from assay.face.run import Run
@@ -53,7 +53,8 @@ def check(
         >>> [(f.name, f.at["column"]) for f in found if f.code == "DAT101"]
         [('constant-column', 'country')]
     """
-    return FindingList(check_report(table, target=target, against=against, entity=entity, time=time, group=group, reading=reading).findings)
+    checked = check_source(table, target=target, against=against, entity=entity, time=time, group=group, reading=reading)
+    return FindingList(checked.report.findings)
 
 
 def train(
@@ -201,7 +202,7 @@ def _to_resume(out: str | Path | None, source: str) -> Path:
 def _listener(progress: Progress | None, quiet: bool):  # type: ignore[no-untyped-def]
     from contextlib import nullcontext
 
-    from assay.face.job.progress import Silent
+    from assay.face.progress import Silent
     from assay.face.terminal import live_progress
 
     if progress is not None:

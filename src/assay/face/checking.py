@@ -35,23 +35,6 @@ class Checked:
     against: Table | None = None
 
 
-def check_report(
-    source: Any,
-    *,
-    target: str | None = None,
-    against: Any = None,
-    entity: str | None = None,
-    time: str | None = None,
-    group: str | None = None,
-    config: Config | None = None,
-    reading: Mapping[str, Any] | None = None,
-) -> Report:
-    """The report of the audit alone; see `check_source`."""
-    return check_source(
-        source, target=target, against=against, entity=entity, time=time, group=group, config=config, reading=reading
-    ).report
-
-
 def check_source(
     source: Any,
     *,

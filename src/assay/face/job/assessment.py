@@ -13,9 +13,9 @@ from assay.core.report import Report
 from assay.core.seeds import seed_for
 from assay.evaluate import Candidate, account, evaluate, learner_side, recommend
 from assay.face.job.preparation import Parts
-from assay.face.job.progress import Progress
 from assay.face.job.rungs import Trained, train_one
 from assay.face.job.settings import Settings
+from assay.face.progress import Progress
 from assay.face.view import LEAK_RULES
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def _without(leaks: tuple[str, ...], one: Trained, parts: Parts, settings: Setti
         return None
     target = parts.target.values[parts.split.test]
     if {c.name for c in parts.encoder.columns} <= set(leaks):
-        constant = parts.loss.best_constant(parts.target.values[parts.split.train], classes=parts.classes)
+        learned = parts.rows(parts.split.train)
+        constant = parts.loss.best_constant(learned.target, learned.weight, parts.classes)
         prediction = np.broadcast_to(constant, (len(target), *np.shape(constant)))
         return parts.loss.per_row(target, np.asarray(prediction))
     progress.note(f"training {one.name} again without {', '.join(leaks)}, to see what the leaks are worth")

@@ -25,9 +25,9 @@ from assay.face.checking import judged
 from assay.face.config import Config
 from assay.face.job.assessment import assess
 from assay.face.job.preparation import Parts, prepare, read_source
-from assay.face.job.progress import Noting, Progress, Silent
 from assay.face.job.rungs import Trained, climb
 from assay.face.job.settings import IN_MEMORY, Settings
+from assay.face.progress import Noting, Progress, Silent
 from assay.train.folder import RunFolder, free_name
 
 if TYPE_CHECKING:

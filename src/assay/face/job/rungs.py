@@ -15,8 +15,8 @@ from assay.core.errors import ExtraMissing
 from assay.core.files import read_json, write_json
 from assay.core.seeds import seed_for
 from assay.face.job.preparation import Parts
-from assay.face.job.progress import Progress
 from assay.face.job.settings import LADDER, Settings
+from assay.face.progress import Progress
 from assay.model.registry import model_class
 from assay.objective.calibration import apply_temperature, fit_temperature
 from assay.train.fit import Training, fit

@@ -7,25 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from assay.face.progress import Progress as Listener
+from assay.face.progress import Silent
 from assay.face.terminal.layout import clean
 from assay.face.view import quantity
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
-
-
-class NoBar:
-    """What listens where nobody looks."""
-
-    def stage(self, name: str) -> None:
-        """Ignore."""
-
-    def update(self, done_share: float, loss: float | None, seconds_left: float | None, unit: str = "") -> None:
-        """Ignore."""
-
-    def note(self, text: str) -> None:
-        """Ignore."""
 
 
 class Bar:
@@ -66,7 +55,7 @@ class Bar:
 
 
 @contextmanager
-def live_progress(stream: Any = None) -> Iterator[Bar | NoBar]:
+def live_progress(stream: Any = None) -> Iterator[Listener]:
     """Listen to a job and draw its progress while the block runs.
 
     Args:
@@ -74,7 +63,7 @@ def live_progress(stream: Any = None) -> Iterator[Bar | NoBar]:
     """
     out = sys.stderr if stream is None else stream
     if not out.isatty():
-        yield NoBar()
+        yield Silent()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
