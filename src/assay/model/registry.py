@@ -1,4 +1,4 @@
-"""The ladder: every model by the name that --model takes, the simplest first."""
+"""The registry: every family of models by the name that --model takes, and the ladder of those trained where none is named."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ from collections.abc import Iterator, Mapping
 
 from assay.core.errors import ExtraMissing, OptionError, nearest
 from assay.model.contract import Model
+from assay.model.family import FAMILIES, Family
 
-# Name -> module and class; a model's module is imported when the model is asked for, torch with the MLP only.
-_PLACES = {
-    "constant": ("assay.model.constant", "Constant"),
-    "one-rule": ("assay.model.one_rule", "OneRule"),
-    "linear": ("assay.model.linear", "Linear"),
-    "boosting": ("assay.model.boosting", "Boosting"),
-    "mlp": ("assay.model.mlp", "Mlp"),
-}
-_NEED_TORCH = ("mlp",)
+_BY_NAME = {one.name: one for one in FAMILIES}
 
 
-class _Ladder(Mapping[str, type[Model]]):
-    """Name -> class, in ladder order; the class is imported on first use."""
+class _Classes(Mapping[str, type[Model]]):
+    """Name -> class, the simplest first; the class is imported on first use."""
 
     def __getitem__(self, name: str) -> type[Model]:
-        module, label = _PLACES[name]
+        place = _BY_NAME[name]
         try:
-            found: type[Model] = getattr(importlib.import_module(module), label)
+            found: type[Model] = getattr(importlib.import_module(place.module), place.class_name)
         except ModuleNotFoundError as problem:
             if problem.name == "torch":
                 raise ExtraMissing(f"model {name!r}", "torch") from problem
@@ -34,13 +27,28 @@ class _Ladder(Mapping[str, type[Model]]):
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_PLACES)
+        return iter(_BY_NAME)
 
     def __len__(self) -> int:
-        return len(_PLACES)
+        return len(_BY_NAME)
 
 
-MODELS: Mapping[str, type[Model]] = _Ladder()
+MODELS: Mapping[str, type[Model]] = _Classes()
+
+
+def family(name: str) -> Family:
+    """What is known of the family of that name, without importing it.
+
+    Raises:
+        OptionError: there is none; the nearest names are offered.
+
+    Example:
+        >>> family("mlp").needs_torch
+        True
+    """
+    if name not in _BY_NAME:
+        raise OptionError(f"no model {name!r}; {nearest(name, _BY_NAME)}")
+    return _BY_NAME[name]
 
 
 def model_class(name: str) -> type[Model]:
@@ -54,16 +62,30 @@ def model_class(name: str) -> type[Model]:
         >>> model_class("constant").complexity
         0
     """
-    if name not in _PLACES:
-        raise OptionError(f"no model {name!r}; {nearest(name, _PLACES)}")
-    return MODELS[name]
+    return MODELS[family(name).name]
 
 
-def ladder_names(torch_available: bool | None = None) -> tuple[str, ...]:
-    """The rungs that can be trained here, the simplest first.
+def refuse_unfit(name: str, task: str) -> None:
+    """Refuse a family that does not do this task, and name those that do.
+
+    Raises:
+        OptionError: the family is for the other task.
+
+    Example:
+        >>> refuse_unfit("linear", "regression")
+    """
+    asked = family(name)
+    if task not in asked.tasks:
+        able = [one.name for one in FAMILIES if task in one.tasks and one.name != "constant"]
+        raise OptionError(f"model {name!r} is for {', '.join(asked.tasks)}, this task is {task}; take one of {', '.join(able)}")
+
+
+def ladder_names(torch_available: bool | None = None, text: bool = False) -> tuple[str, ...]:
+    """The rungs that are trained where no model is named, the simplest first.
 
     Args:
         torch_available: Whether neural models can be trained; looked up when None, without importing torch.
+        text: Whether the table has a text column, which brings in more families.
 
     Example:
         >>> ladder_names(torch_available=False)
@@ -71,4 +93,5 @@ def ladder_names(torch_available: bool | None = None) -> tuple[str, ...]:
     """
     if torch_available is None:
         torch_available = importlib.util.find_spec("torch") is not None
-    return tuple(name for name in _PLACES if torch_available or name not in _NEED_TORCH)
+    rungs = (one for one in FAMILIES if (one.on_text_ladder if text else one.on_ladder))
+    return tuple(one.name for one in rungs if torch_available or not one.needs_torch)
