@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shapes import execute_shapes
+
+execute_shapes()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
