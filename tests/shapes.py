@@ -1,7 +1,7 @@
 """Shapes stand in annotations, and tests execute them: torch layer files of `assay` are checked by jaxtyping and beartype.
 
 A file that imports jaxtyping under TYPE_CHECKING costs nothing where it is used. Here a finder loads such files as always, then runs their
-TYPE_CHECKING imports and wraps every function whose annotations name a shape. Call `execute_shapes()` in a conftest before they are imported.
+TYPE_CHECKING imports and wraps every function whose annotations name a shape. A conftest calls `execute_shapes()` first.
 """
 
 import ast
@@ -14,9 +14,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 DTYPES = ("Float", "Int", "Bool", "Shaped", "Num")
-AXES = frozenset(
-    "batch rows features classes vocab tokens context layers heads steps channels height width parameters"
-    " key_heads head_width inputs outputs places feed".split()
+AXES = {
+    *("batch", "rows", "features", "classes", "vocab", "tokens", "context", "layers", "heads", "steps", "channels", "height", "width"),
+    *("parameters", "key_heads", "head_width", "inputs", "outputs", "places", "feed"),
+}
 )
 
 
