@@ -18,7 +18,6 @@ AXES = {
     *("batch", "rows", "features", "classes", "vocab", "tokens", "context", "layers", "heads", "steps", "channels", "height", "width"),
     *("parameters", "key_heads", "head_width", "inputs", "outputs", "places", "feed"),
 }
-)
 
 
 def names_a_shape(function: FunctionType) -> bool:
