@@ -23,7 +23,7 @@ class Boosting(Model):
     """Trees added one after the other, each a step down the loss; their number is chosen on the validation rows."""
 
     name: ClassVar[str] = "boosting"
-    complexity: ClassVar[int] = 3
+    complexity: ClassVar[int] = 6
 
     def __init__(self) -> None:
         self.loss_name = "log"

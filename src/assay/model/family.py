@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.core.errors import OptionError, nearest
+
 BOTH_TASKS = ("classification", "regression")
 TABLE = ("numbers", "categories", "text")
 
@@ -62,6 +64,16 @@ FAMILIES = (
         on_text_ladder=True,
     ),
     Family(
+        name="naive-bayes",
+        module="assay.model.naive_bayes",
+        class_name="NaiveBayes",
+        tasks=("classification",),
+        reads=TABLE,
+        assumes="within a class the columns, and the words of a text, come about independently of each other",
+        chooses="how words and numbers are read, and how loud their evidence is counted",
+        on_text_ladder=True,
+    ),
+    Family(
         name="linear",
         module="assay.model.linear",
         class_name="Linear",
@@ -96,3 +108,35 @@ FAMILIES = (
         needs_torch=True,
     ),
 )
+
+_BY_NAME = {one.name: one for one in FAMILIES}
+
+
+def family(name: str) -> Family:
+    """What is known of the family of that name, without importing it.
+
+    Raises:
+        OptionError: there is none; the nearest names are offered.
+
+    Example:
+        >>> family("mlp").needs_torch
+        True
+    """
+    if name not in _BY_NAME:
+        raise OptionError(f"no model {name!r}; {nearest(name, _BY_NAME)}")
+    return _BY_NAME[name]
+
+
+def refuse_unfit(name: str, task: str) -> None:
+    """Refuse a family that does not do this task, and name those that do.
+
+    Raises:
+        OptionError: the family is for the other task.
+
+    Example:
+        >>> refuse_unfit("linear", "regression")
+    """
+    asked = family(name)
+    if task not in asked.tasks:
+        able = [one.name for one in FAMILIES if task in one.tasks and one.name != "constant"]
+        raise OptionError(f"model {name!r} is for {', '.join(asked.tasks)}, this task is {task}; take one of {', '.join(able)}")

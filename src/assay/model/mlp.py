@@ -55,7 +55,7 @@ class Mlp(Model):
     """
 
     name: ClassVar[str] = "mlp"
-    complexity: ClassVar[int] = 4
+    complexity: ClassVar[int] = 7
 
     def __init__(self, shape: Shape | None = None) -> None:
         self.shape = shape or Shape()

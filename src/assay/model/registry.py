@@ -6,9 +6,11 @@ import importlib
 import importlib.util
 from collections.abc import Iterator, Mapping
 
-from assay.core.errors import ExtraMissing, OptionError, nearest
+from assay.core.errors import ExtraMissing
 from assay.model.contract import Model
-from assay.model.family import FAMILIES, Family
+from assay.model.family import FAMILIES, family, refuse_unfit
+
+__all__ = ["MODELS", "family", "ladder_names", "model_class", "refuse_unfit"]
 
 _BY_NAME = {one.name: one for one in FAMILIES}
 
@@ -36,21 +38,6 @@ class _Classes(Mapping[str, type[Model]]):
 MODELS: Mapping[str, type[Model]] = _Classes()
 
 
-def family(name: str) -> Family:
-    """What is known of the family of that name, without importing it.
-
-    Raises:
-        OptionError: there is none; the nearest names are offered.
-
-    Example:
-        >>> family("mlp").needs_torch
-        True
-    """
-    if name not in _BY_NAME:
-        raise OptionError(f"no model {name!r}; {nearest(name, _BY_NAME)}")
-    return _BY_NAME[name]
-
-
 def model_class(name: str) -> type[Model]:
     """The model of that name.
 
@@ -65,33 +52,21 @@ def model_class(name: str) -> type[Model]:
     return MODELS[family(name).name]
 
 
-def refuse_unfit(name: str, task: str) -> None:
-    """Refuse a family that does not do this task, and name those that do.
-
-    Raises:
-        OptionError: the family is for the other task.
-
-    Example:
-        >>> refuse_unfit("linear", "regression")
-    """
-    asked = family(name)
-    if task not in asked.tasks:
-        able = [one.name for one in FAMILIES if task in one.tasks and one.name != "constant"]
-        raise OptionError(f"model {name!r} is for {', '.join(asked.tasks)}, this task is {task}; take one of {', '.join(able)}")
-
-
-def ladder_names(torch_available: bool | None = None, text: bool = False) -> tuple[str, ...]:
+def ladder_names(torch_available: bool | None = None, text: bool = False, task: str = "classification") -> tuple[str, ...]:
     """The rungs that are trained where no model is named, the simplest first.
 
     Args:
         torch_available: Whether neural models can be trained; looked up when None, without importing torch.
         text: Whether the table has a text column, which brings in more families.
+        task: "classification" or "regression"; families for the other one are left out.
 
     Example:
         >>> ladder_names(torch_available=False)
         ('constant', 'one-rule', 'linear', 'boosting')
+        >>> ladder_names(torch_available=False, text=True)
+        ('constant', 'one-rule', 'naive-bayes', 'linear', 'boosting')
     """
     if torch_available is None:
         torch_available = importlib.util.find_spec("torch") is not None
     rungs = (one for one in FAMILIES if (one.on_text_ladder if text else one.on_ladder))
-    return tuple(one.name for one in rungs if torch_available or not one.needs_torch)
+    return tuple(one.name for one in rungs if (torch_available or not one.needs_torch) and task in one.tasks)
