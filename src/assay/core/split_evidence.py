@@ -61,7 +61,9 @@ class SplitEvidence(Evidence):
     """Two parts of one table side by side.
 
     Attributes:
-        how: How the split came about: "given" (a second file), "random", "stratified", "group" or "time".
+        how: How the split came about: "given" (a second file), "random", "stratified", "group" or "time"; of a text "position"
+            (its end is held out), "documents" (the last whole ones) or "given".
+        row: What is counted as a row: "row" of a table, "passage" of a text.
     """
 
     train_rows: int
@@ -70,5 +72,6 @@ class SplitEvidence(Evidence):
     duplicates: CrossDuplicates | None = None
     entities: tuple[EntityOverlap, ...] = ()
     time: TimeOrder | None = None
+    row: str = "row"
 
     absent: ClassVar[str] = "no second part to compare with (--against)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -21,8 +21,8 @@ class TokenModel(ABC):
         vocab: How many token numbers there are.
     """
 
-    name: ClassVar[str]
-    complexity: ClassVar[int]
+    name: str
+    complexity: int
     vocab: int
 
     @property
@@ -40,12 +40,21 @@ class TokenModel(ABC):
 
         Args:
             tokens: A stretch of text.
-            places: Positions in it, each at least the longest of the contexts.
+            places: Positions in it, at least 1; where fewer tokens stand before one, those are known.
             contexts: Lengths of at least 1.
 
         Returns:
             Shape (contexts, places).
         """
+
+    @property
+    @abstractmethod
+    def cuts(self) -> tuple[int, ...]:
+        """Lengths of context, rising and shorter than `block`, at which it pays to ask what more context tells."""
+
+    @abstractmethod
+    def probabilities(self, tokens: NDArray[np.int32], places: NDArray[np.intp]) -> NDArray[np.float64]:
+        """What every token was given at these places (at least 1), as in `bits`, shape (places, vocab)."""
 
     @abstractmethod
     def next_probabilities(self, tokens: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -101,8 +101,8 @@ class NGram(TokenModel):
         [0.04, 0.92, 0.04]
     """
 
-    name: ClassVar[str] = "n-gram"
-    complexity: ClassVar[int] = 2
+    name = "n-gram"
+    complexity = 2
 
     def __init__(self, unigram: NDArray[np.int64], levels: Sequence[Level]) -> None:
         self.unigram, self.levels = unigram, tuple(levels)
@@ -122,6 +122,10 @@ class NGram(TokenModel):
     @property
     def block(self) -> int:
         return len(self.levels)
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        return tuple(range(1, self.block))
 
     @cached_property
     def constant(self) -> NDArray[np.float64]:
@@ -154,6 +158,9 @@ class NGram(TokenModel):
     def cut_bits(self, tokens: NDArray[np.int32], places: NDArray[np.intp], contexts: Sequence[int]) -> NDArray[np.float64]:
         rows = [min(context, self.block) for context in contexts]
         return np.asarray(self.by_order(tokens)[rows][:, places - 1])
+
+    def probabilities(self, tokens: NDArray[np.int32], places: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.stack([self.next_probabilities(tokens[max(0, place - max(1, self.block)) : place]) for place in places])
 
     def next_probabilities(self, tokens: NDArray[np.int32]) -> NDArray[np.float64]:
         spread = self._base if self.levels and len(tokens) else self.constant
@@ -207,15 +214,15 @@ N = TypeVar("N", bound=NGram)
 class Unigram(NGram):
     """The best constant: each token with its share of the training part, whatever stands before it."""
 
-    name: ClassVar[str] = "constant"
-    complexity: ClassVar[int] = 0
+    name = "constant"
+    complexity = 0
 
 
 class Bigram(NGram):
     """The next token by the one before it."""
 
-    name: ClassVar[str] = "bigram"
-    complexity: ClassVar[int] = 1
+    name = "bigram"
+    complexity = 1
 
 
 def growing(tokens: NDArray[np.int32], vocab: int, most: int, kind: type[N]) -> Iterator[N]:
