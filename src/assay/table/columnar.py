@@ -12,6 +12,7 @@ import polars as pl
 from assay.core.errors import SourceError
 from assay.table.decode import Data
 from assay.table.dialect import refuse_wide
+from assay.table.image_bytes import is_image_bytes
 from assay.table.raw import Raw
 
 PARQUET_MAGIC, ARROW_MAGIC, STREAM_MAGIC = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
@@ -62,10 +63,13 @@ def read_arrow(data: Data, path: Path) -> Raw:
 
 
 def plain_columns(frame: pl.DataFrame) -> Raw:
-    """The frame with every column as number, truth value, date, time without zone, or text, and notes on what changed."""
+    """The frame with every column as number, truth value, date, time without zone, or text, and notes on what changed.
+
+    Columns of encoded images stay as they are.
+    """
     columns, notes = [], []
     for column in frame.get_columns():
-        values, note = _plain(column)
+        values, note = (column, "") if is_image_bytes(column) else _plain(column)
         columns.append(values)
         if note:
             notes.append(f"column {column.name!r} {note}")

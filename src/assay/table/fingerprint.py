@@ -46,6 +46,8 @@ def _buffers(block: pl.Series) -> tuple[bytes, ...]:
     if block.dtype == pl.String:
         lengths = block.str.len_bytes().fill_null(0).to_numpy()
         return lengths.tobytes(), (block.str.join("").item() or "").encode()
+    if block.dtype == pl.Binary:
+        return block.bin.size().fill_null(0).to_numpy().tobytes(), b"".join(v or b"" for v in block.to_list())
     if block.dtype == pl.Boolean:
         return (np.packbits(block.fill_null(value=False).to_numpy()).tobytes(),)
     numbers = block.to_physical().fill_null(0).to_numpy()

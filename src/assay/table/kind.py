@@ -77,6 +77,10 @@ def typed_column(column: pl.Series, kind: str | None = None, *, missing: Sequenc
         >>> typed.kind, typed.values.to_list(), typed.markers
         ('number', [31, None, 29], {'?': 1})
     """
+    if kind == "image":
+        raise ColumnError(
+            f"column {column.name!r} cannot be read as image: it names no image files; the first is {column.drop_nulls()[:1].to_list()}"
+        )
     if kind is not None and kind not in KINDS:
         raise OptionError(f"column {column.name!r} cannot have the kind {kind!r}; {nearest(kind, KINDS)}")
     column, found = _without(column, missing)

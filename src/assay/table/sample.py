@@ -11,6 +11,7 @@ import polars as pl
 
 from assay.core.errors import SourceError, nearest
 from assay.table.claims import generate_claims
+from assay.table.grid import grid_of_names
 from assay.table.kind import typed_column
 from assay.table.table import Roles, Table
 
@@ -156,4 +157,5 @@ def sample(name: str) -> Table:
     about, load = SAMPLES[name]
     frame = load()
     kinds = {column.name: typed_column(column).kind for column in frame.get_columns()}
-    return Table(frame, kinds, Roles(target=about.target), source=name, notes=(about.about,))
+    grid = grid_of_names(kinds)
+    return Table(frame, kinds, Roles(target=about.target), source=name, notes=(about.about,), grids={} if grid is None else {"image": grid})

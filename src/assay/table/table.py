@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from assay.core.errors import ColumnError, SourceError, nearest
+from assay.table.grid import Grid, refuse_other_grids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-KINDS = ("number", "category", "text", "date", "boolean")
+KINDS = ("number", "category", "text", "date", "boolean", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,13 @@ class Table:
 
     Attributes:
         frame: The rows: numbers as Int64 or Float64 (missing = null, never NaN), truth values as Boolean, times as Date or
-            Datetime without zone, everything else as String.
+            Datetime without zone, images as Binary, everything else as String.
         kinds: Column -> one of `KINDS`.
         roles: Which column is what.
         source: Where the rows came from, for people.
         notes: What was inferred on reading (encoding, separator, missing markers, types), one sentence each.
         markers: Column -> what was taken as missing there as written ("" for an empty field) -> rows.
+        grids: Name of an image -> the columns that it is: many columns of pixels, or one of the kind "image".
     """
 
     frame: pl.DataFrame
@@ -72,6 +74,7 @@ class Table:
     source: str = ""
     notes: tuple[str, ...] = ()
     markers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    grids: Mapping[str, Grid] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -133,8 +136,10 @@ def concat(first: Table, second: Table) -> Table:
     Columns that only the second has are left out with a note; whole numbers and fractions become fractions.
 
     Raises:
-        SourceError: the second lacks a column of the first, or holds another type there; the columns are named.
+        SourceError: the second lacks a column of the first, or holds another type or images of another size there; the columns
+            are named.
     """
+    refuse_other_grids(first.grids, second.grids, (first.source, second.source))
     lacking = [c for c in first.columns if c not in second.kinds]
     if lacking:
         raise SourceError(
