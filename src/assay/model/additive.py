@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # A coefficient under this share of the largest is as good as none.
 NEGLIGIBLE_COEFFICIENT = 1e-9
+SHOWN_COEFFICIENTS = 5
 
 
 class Additive(Model):
@@ -31,6 +32,7 @@ class Additive(Model):
     Attributes:
         strength: Of the penalty.
         converged: Whether the solver reached its tolerance.
+        strongest: The columns of the matrix with the largest coefficients, the largest first; for people only.
     """
 
     def __init__(self) -> None:
@@ -42,6 +44,7 @@ class Additive(Model):
         self.start = np.zeros(1)
         self.intercept = np.zeros(1)
         self.centre: dict[str, NDArray[np.float64]] = {}
+        self.strongest: tuple[str, ...] = ()
 
     def keep(self, fitted: Fitted, design: Design, rows: Rows, loss: Loss, classes: int) -> None:
         """Take these coefficients, which were fitted on `rows`, and what they add on average."""
@@ -52,6 +55,9 @@ class Additive(Model):
         weight = np.ones(rows.size) if rows.weight is None else rows.weight
         column_means = design.transposed_product(rows.data, (weight / weight.sum())[:, None])
         self.centre = design.by_source(column_means * self.coefficients)
+        sizes = self.sizes
+        largest = [column for column in np.argsort(-sizes, kind="stable")[:SHOWN_COEFFICIENTS] if sizes[column] > 0]
+        self.strongest = tuple(design.label(int(column), rows.data) for column in largest)
 
     def predict(self, data: Encoded) -> NDArray[np.float64]:
         return self._elicit(self._design.scores(data, self.coefficients) + self.intercept)
@@ -90,7 +96,7 @@ class Additive(Model):
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         data, arrays = self._design.state()
         own = {"loss": self.loss_name, "strength": self.strength, "converged": self.converged, "cut": self.is_cut}
-        named = {"centred": list(self.centre)}
+        named = {"centred": list(self.centre), "strongest": list(self.strongest)}
         kept = {
             "coefficients": self.coefficients,
             "start": self.start,
@@ -103,17 +109,17 @@ class Additive(Model):
     def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         model = cls()
         model.loss_name, model.strength, model.converged = data["loss"], float(data["strength"]), bool(data["converged"])
-        model.is_cut = bool(data["cut"])
+        model.is_cut, model.strongest = bool(data["cut"]), tuple(data["strongest"])
         model.design = Design.from_state(data, arrays)
         model.coefficients, model.start, model.intercept = arrays["coefficients"], arrays["start"], arrays["intercept"]
         model.centre = dict(zip(data["centred"], arrays["centre"], strict=True))
         return model
 
-    def strongest(self, most: int) -> tuple[str, ...]:
-        """The sources with the largest coefficients, the largest first; those that have none are left out."""
-        largest = {source: float(np.abs(block).max(initial=0.0)) for source, block in self.coefficients_by_source().items()}
-        least = NEGLIGIBLE_COEFFICIENT * max(largest.values(), default=0.0)
-        return tuple(source for source in sorted(largest, key=lambda s: -largest[s]) if largest[source] > least)[:most]
+    @property
+    def sizes(self) -> NDArray[np.float64]:
+        """The largest absolute coefficient of each column, 0 where it is as good as none (columns,)."""
+        sizes = np.abs(self.coefficients).max(axis=1, initial=0.0)
+        return np.where(sizes > NEGLIGIBLE_COEFFICIENT * sizes.max(initial=0.0), sizes, 0.0)
 
     @property
     def _design(self) -> Design:

@@ -53,6 +53,26 @@ class Design:
             sources += [name] * bag.shape[1]
         return cls(mean, scale, indicated, data.code_sizes, tuple(int(b.shape[1]) for b in data.bags), tuple(sources))
 
+    def label(self, column: int, data: Encoded) -> str:
+        """What a column of the matrix is called: "age", "age missing", "town=oslo" or "'free'"; `data` knows the names."""
+        place = column - len(self.mean)
+        if place < 0:
+            return data.number_names[column]
+        if place < len(self.indicated):
+            return f"{data.number_names[self.indicated[place]]} missing"
+        place -= len(self.indicated)
+        for i, size in enumerate(self.code_sizes):
+            if place < size:
+                levels = data.code_levels[i] if data.code_levels else ()
+                told = ("missing", "rare", *levels)
+                return f"{data.code_names[i]}={told[place] if place < len(told) else place}"
+            place -= size
+        for i, size in enumerate(self.bag_sizes):
+            if place < size:
+                return repr(data.bag_terms[i][place]) if data.bag_terms else f"{data.bag_names[i]} term {place}"
+            place -= size
+        raise IndexError(column)
+
     @property
     def n_dense(self) -> int:
         """Columns of numbers and missing indicators."""

@@ -6,11 +6,15 @@ import math
 import time
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from assay.model.cross_fit import each_fold, folds_of
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from assay.model.contract import Rows
@@ -22,11 +26,8 @@ STRENGTHS = {"log": (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001), "other": (10_0
 # A Newton step costs columns^2 * rows and columns^3: beyond this many coefficients L-BFGS is the faster way.
 MAX_NEWTON_COEFFICIENTS = 600
 REWEIGHTINGS = 50
-MAX_CROSS_FITTED_ROWS = 5_000
 # Rows times coefficients, above which five fits a strength would take minutes (4,000 rows of MNIST have 31 million).
 MAX_CROSS_FITTED_CELLS = 10_000_000
-FOLDS = 5
-CROSS_FIT_SEED = 5
 ROUGH_STEPS, LAST_STEPS = 100, 500
 MEASURED_STEPS, LEAST_STEPS = 3, 10
 
@@ -38,6 +39,10 @@ class Fitted:
     coefficients: NDArray[np.float64]
     intercept: NDArray[np.float64]
     converged: bool = True
+
+    def times(self, unit: float) -> Fitted:
+        """The fit of a target that is counted in a unit so many times smaller."""
+        return Fitted(self.coefficients * unit, self.intercept * unit, self.converged)
 
 
 @dataclass(frozen=True)
@@ -71,50 +76,96 @@ def limits_within(seconds: float | None, rows: Rows, matrix: Any, loss: Loss, cl
 
 @dataclass(frozen=True)
 class Chosen:
-    """A penalty's strength, what it predicted for the validation rows while unfitted on them, a fit to start from, and if in haste."""
+    """A penalty's strength and how it was chosen.
+
+    Attributes:
+        strength: Of the penalty.
+        valid_prediction: Predictions for the validation rows while they were not fitted.
+        start: A fit to start from.
+        is_cut: The limits ended the choosing.
+        loss: Mean loss on the rows not fitted.
+    """
 
     strength: float
     valid_prediction: NDArray[np.float64] | None = None
     start: Fitted | None = None
     is_cut: bool = False
+    loss: float = math.inf
 
 
-def choose_strength(train: Rows, valid: Rows, design: Design, loss: Loss, classes: int, limits: Limits) -> Chosen:
-    """The L2 penalty with the lowest loss on rows not fitted, and what was predicted for the validation rows while so unfitted.
+class FitAt(Protocol):
+    """Fits coefficients at one strength of a penalty, as `fit_once` does."""
+
+    def __call__(
+        self,
+        rows: Rows,
+        matrix: Any,
+        loss: Loss,
+        classes: int,
+        strength: float,
+        *,
+        start: Fitted | None = None,
+        rough: bool = False,
+        steps: int | None = None,
+    ) -> Fitted:
+        """Coefficients at this strength."""
+
+
+def choose_strength(
+    train: Rows,
+    valid: Rows,
+    design: Design,
+    loss: Loss,
+    classes: int,
+    limits: Limits,
+    *,
+    fit_at: FitAt | None = None,
+    strengths: Sequence[float] | None = None,
+    patience: int = 1,
+) -> Chosen:
+    """The strength with the lowest loss on rows not fitted, and what was predicted for the validation rows while so unfitted.
 
     Small tables are cross-fitted over all rows, since on 50 validation rows the lowest loss is mostly luck; large ones take the
     validation rows. Without validation rows: 1. Beyond the limits the best so far is taken.
+
+    Args:
+        train, valid: Rows to learn from, and rows kept apart.
+        design: Of both.
+        loss: What is lowered.
+        classes: Number of classes, 0 for regression.
+        limits: Of steps and time.
+        fit_at: How coefficients are fitted at a strength; `fit_once` if None.
+        strengths: From strong to weak; decades if None.
+        patience: The walk stops at so many strengths in a row that serve the rows worse.
     """
     if valid.size == 0:
         return Chosen(1.0)
+    fitter = fit_at or fit_once
     both = train.followed_by(valid)
     matrix = design.matrix(both.data)
-    is_cheap = matrix.shape[0] * matrix.shape[1] * max(classes, 1) <= MAX_CROSS_FITTED_CELLS
-    is_small = isinstance(matrix, np.ndarray) and both.size <= MAX_CROSS_FITTED_ROWS and is_cheap
-    fold_of = np.full(both.size, -1)
-    if is_small:
-        fold_of = np.random.default_rng(CROSS_FIT_SEED).permutation(both.size) % FOLDS
-    else:
-        fold_of[train.size :] = 0
-    best, best_loss = Chosen(1.0), np.inf
+    is_cheap = isinstance(matrix, np.ndarray) and matrix.size * max(classes, 1) <= MAX_CROSS_FITTED_CELLS
+    fold_of = folds_of(train, valid, is_cheap=is_cheap)
+    best, n_worse = Chosen(1.0), 0
     starts: dict[int, Fitted] = {}
     judged = np.flatnonzero(fold_of >= 0)
-    for strength in STRENGTHS["log" if loss.name == "log" else "other"]:
+    for strength in strengths or STRENGTHS["log" if loss.name == "log" else "other"]:
         if time.monotonic() > limits.until and best.start is not None:
             return replace(best, is_cut=True)
         prediction = np.empty((both.size, classes) if classes else both.size)
-        for fold in np.unique(fold_of[judged]):
-            kept, asked = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-            starts[fold] = fit_once(
+        for fold, (kept, asked) in enumerate(each_fold(fold_of)):
+            starts[fold] = fitter(
                 both.take(kept), matrix[kept], loss, classes, strength, start=starts.get(fold), steps=limits.rough, rough=True
             )
             scores = matrix[asked] @ starts[fold].coefficients + starts[fold].intercept
             prediction[asked] = probabilities(scores) if classes else scores[:, 0]
         per_row = loss.per_row(both.target[judged], prediction[judged])
         now = float(np.average(per_row, weights=None if both.weight is None else both.weight[judged]))
-        if now >= best_loss:
+        if now < best.loss:
+            best, n_worse = Chosen(strength, prediction[train.size :], starts[0], loss=now), 0
+        else:
+            n_worse += 1
+        if n_worse >= patience:
             break
-        best, best_loss = Chosen(strength, prediction[train.size :], starts[0]), now
     return best
 
 
@@ -139,9 +190,10 @@ def fit_once(
     """
     if loss.name == "log":
         return _fit_logistic(rows, matrix, classes, strength, start, rough, steps)
+    target = rows.target.astype(np.float64)
     if loss.name == "squared":
-        return _fit_ridge(matrix, rows.target.astype(np.float64), strength, rows.weight)
-    return _fit_median(rows, matrix, strength, 5 if rough else REWEIGHTINGS)
+        return _fit_ridge(matrix, target, strength, rows.weight)
+    return fit_median(rows, matrix, lambda weight: _fit_ridge(matrix, target, strength, weight), 5 if rough else REWEIGHTINGS)
 
 
 def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,7 +213,7 @@ def _fit_logistic(
     seen = np.unique(rows.target)
     outputs = 1 if classes == 2 else classes
     if len(seen) < 2:
-        return _only_class(int(seen[0]), matrix.shape[1], outputs, rows.size)
+        return only_class(int(seen[0]), matrix.shape[1], outputs, rows.size)
     n_fitted = matrix.shape[1] * (1 if len(seen) == 2 else len(seen))
     is_newton = n_fitted <= MAX_NEWTON_COEFFICIENTS and isinstance(matrix, np.ndarray)
     solver = LogisticRegression(
@@ -177,10 +229,10 @@ def _fit_logistic(
         for doubt in (ConvergenceWarning, LinAlgWarning):
             warnings.simplefilter("always", doubt)
         solver.fit(matrix, rows.target, sample_weight=rows.weight)
-    return _spread(solver.coef_.T, solver.intercept_, seen, outputs, rows=rows.size, converged=not heard)
+    return spread(solver.coef_.T, solver.intercept_, seen, outputs, rows=rows.size, converged=not heard)
 
 
-def _spread(
+def spread(
     coefficients: NDArray[np.float64], intercept: NDArray[np.float64], seen: NDArray[Any], outputs: int, *, rows: int, converged: bool
 ) -> Fitted:
     """Coefficients for all classes from those of the classes that were seen; an unseen one keeps the score of half a row."""
@@ -195,7 +247,8 @@ def _spread(
     return Fitted(full, base, converged)
 
 
-def _only_class(seen: int, n_columns: int, outputs: int, rows: int) -> Fitted:
+def only_class(seen: int, n_columns: int, outputs: int, rows: int) -> Fitted:
+    """No coefficients, and an intercept that makes the one class there is as sure as so many rows can."""
     base = np.full(outputs, np.log(0.5 / rows))
     if outputs == 1:
         base[0] = -base[0] if seen == 1 else base[0]
@@ -213,8 +266,10 @@ def _fit_ridge(matrix: Any, target: NDArray[np.float64], strength: float, weight
     return Fitted(np.asarray(solver.coef_, dtype=np.float64)[:, None], np.array([float(solver.intercept_)]))
 
 
-def _fit_median(rows: Rows, matrix: Any, strength: float, rounds: int) -> Fitted:
-    """Least absolute error by iteratively reweighted ridge: |r| is about r^2 / |r| at the last residual r.
+def fit_median(rows: Rows, matrix: Any, solve: Callable[[NDArray[np.float64]], Fitted], rounds: int) -> Fitted:
+    """Least absolute error by iteratively reweighted squares: |r| is about r^2 / |r| at the last residual r.
+
+    `solve` fits least squares to the rows at these weights.
 
     Source: Schlossmacher 1973; the floor under |r| keeps the weights finite.
     """
@@ -222,12 +277,12 @@ def _fit_median(rows: Rows, matrix: Any, strength: float, rounds: int) -> Fitted
     weight = np.ones(len(target)) if rows.weight is None else rows.weight
     spread = float(np.average(np.abs(target - np.median(target)), weights=weight)) or 1.0
     # Penalise in the unit of the reweighted rows, so that a strength means about the same as for squared error.
-    fitted, last = _fit_ridge(matrix, target, strength, weight), np.inf
+    fitted, last = solve(weight), np.inf
     for _ in range(rounds):
         residual = np.abs(target - (matrix @ fitted.coefficients)[:, 0] - fitted.intercept[0])
         now = float(np.average(residual, weights=weight))
         if now > last * (1 - 1e-6):
             break
         last = now
-        fitted = _fit_ridge(matrix, target, strength, weight * spread / np.maximum(residual, 1e-4 * spread))
+        fitted = solve(weight * spread / np.maximum(residual, 1e-4 * spread))
     return fitted

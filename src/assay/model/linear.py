@@ -36,4 +36,4 @@ class Linear(Additive):
         if self.design is None:
             return ""
         told = "" if self.converged else "; stopped before it converged"
-        return f"penalty {self.strength:g}; largest coefficients: {', '.join(self.strongest(3)) or 'none'}{told}"[:120]
+        return f"penalty {self.strength:g}; largest coefficients: {', '.join(self.strongest[:3]) or 'none'}{told}"[:120]
