@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from assay.core.errors import OptionError, nearest
 from assay.model.dropout import Dropout
-from assay.model.position import CLIP_DISTANCE, AlibiPosition, RelativePosition, RotaryPosition, checked_position
+from assay.model.position import AlibiPosition, RelativePosition, RotaryPosition, checked_position
+from assay.model.transformer_shape import CLIP_DISTANCE
 from assay.model.unborn import unborn_linear
 
 if TYPE_CHECKING:

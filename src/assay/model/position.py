@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.core.errors import InputError, OptionError, nearest
+from assay.model.transformer_shape import CLIP_DISTANCE
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 POSITIONS = ("learned", "sinusoidal", "relative", "rope", "alibi", "none")
 ADDED_TO_EMBEDDINGS = ("learned", "sinusoidal")
 ROTARY_BASE = 10_000.0
-CLIP_DISTANCE = 16
 
 
 def checked_position(name: str) -> str:
