@@ -92,6 +92,7 @@ class Coalitions:
         self._number_player = np.array([owner[s] for s in data.number_sources], dtype=np.intp)
         self._code_player = np.array([owner[s] for s in data.code_names], dtype=np.intp)
         self._bag_player = [owner[s] for s in data.bag_names]
+        self._region_player = [np.array([owner[s] for s in image.region_names], dtype=np.intp) for image in data.images]
         unknowing = predict(background).mean(axis=0)
         self.empty = loss.per_row(rows.target, np.broadcast_to(unknowing, (data.rows, *unknowing.shape)))
         self.full = loss.per_row(rows.target, predict(data))
@@ -104,7 +105,7 @@ class Coalitions:
     def batch_rows(self, n_coalitions: int) -> int:
         """How many held-out rows with so many coalitions each fit into one call of the model."""
         data = self._rows.data
-        columns = max(1, data.numbers.shape[1] + data.codes.shape[1])
+        columns = max(1, data.numbers.shape[1] + data.codes.shape[1] + sum(int(np.prod(i.shape)) for i in data.images))
         matrix_rows = min(BATCH_ROWS, BATCH_CELLS // columns)
         return max(1, int(matrix_rows // max(1, n_coalitions * self._background.rows)))
 
@@ -142,6 +143,10 @@ class Coalitions:
             numbers=_mix(own.numbers, other.numbers, known[:, :, self._number_player]),
             codes=_mix(own.codes, other.codes, known[:, :, self._code_player]),
             bags=tuple(bags),
+            images=tuple(
+                one.crossed(behind, known[:, :, players])
+                for one, behind, players in zip(own.images, other.images, self._region_player, strict=True)
+            ),
         )
 
 

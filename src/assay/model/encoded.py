@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+    from assay.model.image_input import Pictures
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -20,7 +22,7 @@ class Encoded:
     Attributes:
         numbers: Float64 (rows, p); NaN where missing. Not scaled: a model that needs scaling scales.
         number_names: Names of its columns, such as "age" or "date: weekday".
-        number_sources: The table column behind each.
+        number_sources: The table column, or the region of an image, behind each.
         codes: Int32 (rows, c): 0 = missing, 1 = rare or never seen in training, 2.. = known levels.
         code_names: The table column behind each.
         code_sizes: Number of codes of each column, the two special ones included.
@@ -28,6 +30,7 @@ class Encoded:
         bag_names: The table column behind each.
         code_levels: What the codes 2.. of each column stand for; for people only.
         bag_terms: What the columns of each bag stand for; for people only.
+        images: The images of the rows; `numbers` tells of them too, by their pixels or a thumbnail.
     """
 
     numbers: NDArray[np.float64]
@@ -40,6 +43,7 @@ class Encoded:
     bag_names: tuple[str, ...] = ()
     code_levels: tuple[tuple[str, ...], ...] = ()
     bag_terms: tuple[tuple[str, ...], ...] = ()
+    images: tuple[Pictures, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -48,12 +52,19 @@ class Encoded:
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
-        """The table columns that the encoding reads, each once."""
-        return tuple(dict.fromkeys((*self.number_sources, *self.code_names, *self.bag_names)))
+        """The table columns that the encoding reads, each once; of an image its regions."""
+        regions = (region for image in self.images for region in image.region_names)
+        return tuple(dict.fromkeys((*self.number_sources, *self.code_names, *self.bag_names, *regions)))
 
     def take(self, rows: NDArray[np.intp]) -> Encoded:
         """The encoding of these rows (positions), in this order."""
-        return replace(self, numbers=self.numbers[rows], codes=self.codes[rows], bags=tuple(bag[rows] for bag in self.bags))
+        return replace(
+            self,
+            numbers=self.numbers[rows],
+            codes=self.codes[rows],
+            bags=tuple(bag[rows] for bag in self.bags),
+            images=tuple(image.take(rows) for image in self.images),
+        )
 
     def replace_sources(self, background: Encoded, mask: NDArray[np.bool_]) -> Encoded:
         """These rows with some sources taken from the background row beside each.
@@ -73,6 +84,10 @@ class Encoded:
                 _choose_rows(own, other, mask[:, place[name]])
                 for own, other, name in zip(self.bags, background.bags, self.bag_names, strict=True)
             ),
+            images=tuple(
+                own.mixed(other, mask[:, [place[region] for region in own.region_names]])
+                for own, other in zip(self.images, background.images, strict=True)
+            ),
         )
 
     def followed_by(self, other: Encoded) -> Encoded:
@@ -84,6 +99,7 @@ class Encoded:
             numbers=np.concatenate([self.numbers, other.numbers]),
             codes=np.concatenate([self.codes, other.codes]),
             bags=tuple(csr_array(vstack([a, b], format="csr")) for a, b in zip(self.bags, other.bags, strict=True)),
+            images=tuple(a.followed_by(b) for a, b in zip(self.images, other.images, strict=True)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import polars as pl
 from assay.core.errors import ColumnError, RunError, nearest
 from assay.model.columns import CategoryColumn, Column, DateColumn, NumberColumn, TextColumn
 from assay.model.encoded import Encoded
+from assay.model.image_input import ImageColumn, Pictures, learn_image
 from assay.model.learn_columns import learn_category, learn_date, learn_number, learn_text
 from assay.table.date import is_day_first
 
@@ -30,6 +31,7 @@ class Encoder:
         kinds: Feature -> its kind at training.
         left_out: Feature -> why no model reads it.
         infinite: Feature -> infinite numbers that were treated as missing in training.
+        images: One an image; the pixel columns of small images are among `columns` too, of large ones a thumbnail is read.
 
     Example:
         >>> import polars as pl
@@ -43,6 +45,7 @@ class Encoder:
     kinds: Mapping[str, str]
     left_out: Mapping[str, str] = field(default_factory=dict)
     infinite: Mapping[str, int] = field(default_factory=dict)
+    images: tuple[ImageColumn, ...] = ()
 
     @classmethod
     def fit(cls, table: Table, features: Sequence[str] | None = None) -> Encoder:
@@ -57,8 +60,11 @@ class Encoder:
         left_out: dict[str, str] = dict.fromkeys(table.roles.ids, "it only names a row (role id)") if features is None else {}
         infinite: dict[str, int] = {}
         kinds: dict[str, str] = {}
-        for name in table.features if features is None else features:
+        asked = table.features if features is None else tuple(features)
+        for name in asked:
             kind = table.kind(name)
+            if kind == "image":
+                continue
             column = _LEARN[kind](name, kind, table.frame[name])
             if isinstance(column, str):
                 left_out[name] = column
@@ -70,10 +76,11 @@ class Encoder:
             if kind == "number" and table.frame[name].dtype.is_float():
                 n_infinite = int(table.frame[name].is_infinite().sum())
                 infinite |= {name: n_infinite} if n_infinite else {}
-        if not columns:
+        images = _learn_images(table, asked, columns, kinds, left_out)
+        if not columns and not images:
             why = "; ".join(f"{c!r}: {reason}" for c, reason in list(left_out.items())[:4]) or "there is none besides the target"
             raise ColumnError(f"no column is left that a model could read ({why}); give a table with features that vary")
-        return cls(tuple(columns), kinds, left_out, infinite)
+        return cls(tuple(columns), kinds, left_out, infinite, images)
 
     def transform(self, table: Table) -> Encoded:
         """The encoding of any table that has the columns read.
@@ -87,11 +94,12 @@ class Encoder:
         categories: list[CategoryColumn] = []
         bags: list[Any] = []
         texts: list[TextColumn] = []
+        regions = {c: region for image in self.images for c, region in image.pixel_sources.items()}
         for column in self.columns:
             series = self._series(table, column.name)
             if isinstance(column, NumberColumn):
                 numbers.append(column.numbers(series)[:, None])
-                number_names.append((column.name, column.name))
+                number_names.append((column.name, regions.get(column.name, column.name)))
             elif isinstance(column, DateColumn):
                 numbers.append(column.numbers(series))
                 number_names += [(f"{column.name}: {part}", column.name) for part in column.parts]
@@ -101,6 +109,7 @@ class Encoder:
             else:
                 bags.append(column.bag(series))
                 texts.append(column)
+        images = self._pictures(table, numbers, number_names)
         return Encoded(
             numbers=np.concatenate(numbers, axis=1),
             number_names=tuple(name for name, _ in number_names),
@@ -112,7 +121,24 @@ class Encoder:
             bag_names=tuple(t.name for t in texts),
             code_levels=tuple(c.levels for c in categories),
             bag_terms=tuple(t.terms for t in texts),
+            images=images,
         )
+
+    def _pictures(self, table: Table, numbers: list[NDArray[np.float64]], number_names: list[tuple[str, str]]) -> tuple[Pictures, ...]:
+        """The images, each with the numbers that tell of it; thumbnails of large ones are added to the numbers."""
+        found = []
+        for image in self.images:
+            for name in filter(None, image.columns):
+                self._series(table, name)
+            pictures, own = image.pictures(table), set(image.columns)
+            if image.grid.is_packed:
+                means, named = image.thumbnail(pictures)
+                numbers.append(means)
+                number_names += named
+                own = {name for name, _ in named}
+            places = tuple(i for i, (name, _) in enumerate(number_names) if name in own)
+            found.append(replace(pictures, number_places=places))
+        return tuple(found)
 
     def _series(self, table: Table, name: str) -> pl.Series:
         if name not in table.frame.columns:
@@ -136,8 +162,9 @@ class Encoder:
                 entry["terms"] = list(column.terms)
                 arrays[f"idf_{number}"] = column.idf
             columns.append(entry)
+        images = [asdict(image) for image in self.images]
         data = {"columns": columns, "kinds": dict(self.kinds), "left_out": dict(self.left_out), "infinite": dict(self.infinite)}
-        return data, arrays
+        return data | {"images": images}, arrays
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Encoder:
@@ -148,9 +175,25 @@ class Encoder:
         """
         try:
             columns = tuple(_column(number, entry, arrays) for number, entry in enumerate(data["columns"]))
-            return cls(columns, dict(data["kinds"]), dict(data["left_out"]), dict(data["infinite"]))
+            images = tuple(ImageColumn(**{**entry, "columns": tuple(entry["columns"])}) for entry in data["images"])
+            return cls(columns, dict(data["kinds"]), dict(data["left_out"]), dict(data["infinite"]), images)
         except (KeyError, TypeError) as problem:
             raise RunError(f"the stored encoder lacks {problem}; the file was changed by hand or is of another version") from problem
+
+
+def _learn_images(
+    table: Table, features: tuple[str, ...], columns: Sequence[Column], kinds: dict[str, str], left_out: dict[str, str]
+) -> tuple[ImageColumn, ...]:
+    """The images that can be read; their columns are added to `kinds`, or to `left_out` with the reason."""
+    found, varying = [], {column.name for column in columns}
+    for name, grid in table.grids.items():
+        image = learn_image(name, grid, table, features)
+        if isinstance(image, ImageColumn) and (grid.is_packed or varying.intersection(grid.columns)):
+            found.append(image)
+            kinds |= {c: table.kind(c) for c in image.columns if c}
+        elif isinstance(image, str) and grid.is_packed:
+            left_out[name] = image
+    return tuple(found)
 
 
 def _column(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Column:

@@ -110,7 +110,7 @@ def _without(leaks: tuple[str, ...], one: Trained, parts: Parts, settings: Setti
     if not leaks:
         return None
     target = parts.target.values[parts.split.test]
-    if {c.name for c in parts.encoder.columns} <= set(leaks):
+    if set(parts.encoder.kinds) <= set(leaks):
         learned = parts.rows(parts.split.train)
         constant = parts.loss.best_constant(learned.target, learned.weight, parts.classes)
         prediction = np.broadcast_to(constant, (len(target), *np.shape(constant)))
