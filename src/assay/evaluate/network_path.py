@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from assay.evaluate.learner_side import Sampled
     from assay.model.contract import Model
-    from assay.model.mlp import Mlp
+    from assay.model.neural import NeuralModel
     from assay.model.snapshots import Snapshots
 
 
@@ -32,10 +32,10 @@ def network_bookings(
         remainder_share: Largest share of the fall that quadrature may leave over.
     """
     from assay.evaluate.learner_side import start_booking
-    from assay.model.mlp import Mlp
+    from assay.model.neural import NeuralModel
 
-    if not isinstance(model, Mlp):
-        raise TypeError(f"weight snapshots were given for {type(model).__name__}; only Mlp has layers to book them to")
+    if not isinstance(model, NeuralModel):
+        raise TypeError(f"weight snapshots were given for {type(model).__name__}; only a NeuralModel has layers to book them to")
     kept = model.flat()
     points = [np.asarray(weights, dtype=np.float64) for weights in snapshots.weights]
     try:
@@ -65,7 +65,7 @@ def network_bookings(
     return bookings, method
 
 
-def measure_network(model: Mlp, samples: Sequence[Sampled]) -> LossAndGradient:
+def measure_network(model: NeuralModel, samples: Sequence[Sampled]) -> LossAndGradient:
     """Losses and gradients of a network on several sets of rows, as a function of its flat weights.
 
     The function leaves the network at the weights it was last asked for; the caller puts the kept ones back.

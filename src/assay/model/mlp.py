@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from assay.core.errors import AssayError, ExtraMissing, RunError
-from assay.core.seeds import seed_for
-from assay.core.units import BITS_PER_NAT
-from assay.model.contract import Model, Rows
-from assay.model.mlp_scaling import NumberScaling, fit_scaling
-from assay.objective.loss import LOSSES, SMALLEST_PROBABILITY
+from assay.model.neural import NeuralModel
+from assay.model.table_input import TableInput
 
 if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
-
-    from assay.model.encoding import Encoded
-    from assay.model.mlp_network import Inputs, Network
-    from assay.objective.loss import Loss
-
-ROWS_AT_ONCE = 8192
+    from assay.model.mlp_network import Network
 
 
 @dataclass(frozen=True)
@@ -44,289 +29,29 @@ class Shape:
     scaled: bool = True
 
 
-class Mlp(Model):
-    """A multi-layer perceptron, born as the best constant of its training rows.
-
-    Predictions are softmax(start + output) with start the log prior, or centre + scale * output; the output layer is born at
-    zero, so the loss at birth is the opening balance.
-
-    Args:
-        shape: Layers and inputs; the usual ones if None.
-    """
+class Mlp(NeuralModel):
+    """A multi-layer perceptron, born as the best constant of its training rows."""
 
     name: ClassVar[str] = "mlp"
     complexity: ClassVar[int] = 7
+    shape_type = Shape
+    input_type = TableInput
+    shape: Shape
 
-    def __init__(self, shape: Shape | None = None) -> None:
-        self.shape = shape or Shape()
-        self.kept = ""
-        self._network: Network | None = None
-        self._loss: Loss = LOSSES["log"]
-        self._sizes: dict[str, Any] = {}
-
-    # -- building ----------------------------------------------------------------------------------------------------------
-
-    def build(self, train: Rows, *, loss: Loss, classes: int, seed: int) -> None:
-        """Take scaling and prior from the training rows and draw the weights, without training them."""
-        target = train.target
-        constant = np.atleast_1d(loss.best_constant(target, train.weight, classes)).astype(np.float64)
-        if loss.task == "classification":
-            start, scale = np.log(constant), 1.0
-        else:
-            start = constant
-            deviation = float(np.std(target.astype(np.float64)))
-            scale = deviation if deviation > 0 else 1.0
-        self._assemble(
-            loss,
-            fit_scaling(train.data.numbers, scaled=self.shape.scaled, bins=self.shape.bins),
-            {
-                "codes": list(train.data.code_sizes),
-                "terms": [int(bag.shape[1]) for bag in train.data.bags],
-                "numbers": list(train.data.number_names),
-            },
-            start,
-            scale,
-        )
-        import torch
-
-        self.network.be_born(torch.Generator().manual_seed(seed_for(seed, "mlp weights")))
-
-    def _assemble(self, loss: Loss, scaling: NumberScaling, sizes: dict[str, Any], start: NDArray[np.float64], scale: float) -> None:
-        if importlib.util.find_spec("torch") is None:
-            raise ExtraMissing("the MLP", "torch")
-        import torch
-
+    def make_network(self, fed: TableInput, outputs: int) -> Network:
         from assay.model.mlp_network import Network
 
-        self._loss, self._scaling, self._sizes, self._scale = loss, scaling, sizes, scale
-        self._start = torch.as_tensor(start, dtype=torch.float64)
-        self._network = Network(
-            scaling,
-            code_sizes=sizes["codes"],
-            terms=sizes["terms"],
+        return Network(
+            fed.scaling,
+            code_sizes=fed.code_sizes,
+            terms=fed.terms,
             hidden=self.shape.hidden,
-            outputs=len(start),
+            outputs=outputs,
             dropout=self.shape.dropout,
         )
-        self._network.eval()
-
-    @property
-    def is_built(self) -> bool:
-        """Whether it has weights, drawn or trained."""
-        return self._network is not None
-
-    @property
-    def network(self) -> Network:
-        """The torch module.
-
-        Raises:
-            AssayError: it was not built yet.
-        """
-        if self._network is None:
-            raise AssayError("this MLP has 0 weights yet; call build, fit or from_state first")
-        return self._network
-
-    @property
-    def loss(self) -> Loss:
-        """The loss that it was built to minimise."""
-        return self._loss
-
-    @property
-    def start(self) -> torch.Tensor:
-        """The best constant that it was born as: log prior of the classes, or the mean or median, float64."""
-        return self._start
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """Names of its number inputs."""
-        return tuple(self._sizes["numbers"])
-
-    # -- the contract ------------------------------------------------------------------------------------------------------
-
-    def fit(self, train: Rows, valid: Rows, *, loss: Loss, classes: int, seed: int, budget_seconds: float | None = None) -> None:
-        """Learn by plain AdamW with the best epoch kept; `assay.train.fit` is the scheduled, watched, resumable way."""
-        self.build(train, loss=loss, classes=classes, seed=seed)
-        import torch
-
-        network, stream = self.network, torch.Generator().manual_seed(seed_for(seed, "mlp steps"))
-        network.noise = stream
-        inputs, target, weight = self.inputs(train.data), self.targets(train.target), self.weights(train.weight)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
-        best, best_loss, waited = self.flat(), self._valid_loss(valid), 0
-        while waited < 5:
-            network.train()
-            for rows in torch.split(torch.randperm(inputs.rows, generator=stream), 256):
-                optimiser.zero_grad()
-                per_row = self.training_losses(inputs.take(rows), target[rows])
-                torch.autograd.backward(per_row.mean() if weight is None else (per_row * weight[rows]).mean())
-                optimiser.step()
-            network.eval()
-            now = self._valid_loss(valid)
-            best, best_loss, waited = (self.flat(), now, 0) if now < best_loss else (best, best_loss, waited + 1)
-        self.load_parameters(best)
-
-    def _valid_loss(self, valid: Rows) -> float:
-        return self._loss.mean(valid.target, self.predict(valid.data), valid.weight)
-
-    def predict(self, data: Encoded) -> NDArray[np.float64]:
-        import torch
-
-        self.network.eval()
-        inputs = self.inputs(data)
-        with torch.inference_mode():
-            pieces = torch.split(torch.arange(inputs.rows), ROWS_AT_ONCE)
-            parts = [self._prediction(self.network(inputs.take(rows))).numpy() for rows in pieces]
-        return np.concatenate(parts)
-
-    def _prediction(self, added: torch.Tensor) -> torch.Tensor:
-        if self._loss.task == "classification":
-            return (self._start + added.double()).softmax(dim=1)
-        return self._start[0] + self._scale * added.double()[:, 0]
-
-    def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        constant = self._start.softmax(dim=0).numpy() if self._loss.task == "classification" else self._start[0].numpy()
-        yield "constant", np.broadcast_to(constant, (data.rows, *constant.shape)).copy()
-        yield self.name, self.predict(data)
-
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        told, arrays = self._scaling.state()
-        data = {
-            "shape": asdict(self.shape),
-            "loss": self._loss.name,
-            "sizes": self._sizes,
-            "scale": self._scale,
-            "scaling": told,
-            "kept": self.kept,
-        }
-        named = {f"scaling.{n}": a for n, a in arrays.items()} | {f"weight.{n}": a for n, a in self.parameters().items()}
-        return data, {**named, "start": self._start.numpy().copy()}
-
-    @classmethod
-    def from_state(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        shape = {**data["shape"], "hidden": tuple(int(u) for u in data["shape"]["hidden"])}
-        made = cls(Shape(**shape))
-        scaling = {n.removeprefix("scaling."): np.asarray(a) for n, a in arrays.items() if n.startswith("scaling.")}
-        made._assemble(
-            LOSSES[data["loss"]],
-            NumberScaling.from_state(data["scaling"], scaling),
-            dict(data["sizes"]),
-            np.asarray(arrays["start"], dtype=np.float64),
-            float(data["scale"]),
-        )
-        made.load_parameters({n.removeprefix("weight."): a for n, a in arrays.items() if n.startswith("weight.")})
-        made.kept = str(data["kept"])
-        return made
 
     def describe(self) -> str:
         if not self.is_built:
             return ""
         layers = "-".join(str(u) for u in self.shape.hidden)
-        return f"{layers} ReLU, {sum(p.numel() for p in self.network.parameters()):,} weights{self.kept and ', ' + self.kept}"
-
-    # -- what training and the ledger need ---------------------------------------------------------------------------------
-
-    def inputs(self, data: Encoded) -> Inputs:
-        """The encoded rows as the tensors that the network reads; make them once where they are used often."""
-        import torch
-
-        from assay.model.mlp_network import Bag, Inputs
-
-        dtype = self.network.output.weight.dtype
-        numbers, gaps = self._scaling.apply(data.numbers)
-        bags = []
-        for bag in data.bags:
-            starts, terms = (torch.as_tensor(np.asarray(a, np.int64)) for a in (bag.indptr, bag.indices))
-            bags.append(Bag(starts, terms, torch.as_tensor(bag.data)))
-        codes = np.minimum(data.codes, np.asarray(self._sizes["codes"] or [1]) - 1).astype(np.int64) if data.codes.size else data.codes
-        return Inputs(torch.as_tensor(numbers, dtype=dtype), torch.as_tensor(gaps, dtype=dtype), torch.as_tensor(codes), tuple(bags))
-
-    def targets(self, target: NDArray[Any]) -> torch.Tensor:
-        """Targets as a tensor: class numbers, or float64 values in their own unit."""
-        import torch
-
-        return torch.as_tensor(np.asarray(target, np.int64 if self._loss.task == "classification" else np.float64))
-
-    def weights(self, weight: NDArray[np.float64] | None) -> torch.Tensor | None:
-        """Row weights as a tensor of mean 1, or None."""
-        import torch
-
-        return None if weight is None else torch.as_tensor(np.asarray(weight, np.float64) / np.mean(weight))
-
-    def training_losses(self, inputs: Inputs, target: torch.Tensor) -> torch.Tensor:
-        """The loss of each row, differentiable: `losses` divided by `loss_scale`, so that its size does not hang on the target's unit."""
-        return self._row_losses(self.network(inputs), target) / self.loss_scale
-
-    @property
-    def loss_scale(self) -> float:
-        """What turns the training loss into the loss's unit: bits a nat, or the target's spread (squared for squared error)."""
-        return {"log": BITS_PER_NAT, "squared": self._scale**2, "absolute": self._scale}[self._loss.name]
-
-    def losses(self, inputs: Inputs, target: torch.Tensor) -> torch.Tensor:
-        """The loss of each row in the loss's unit, float64, without dropout, as `Loss.per_row` has it; differentiable."""
-        self.network.eval()
-        return self._row_losses(self.network(inputs), target)
-
-    def _row_losses(self, added: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        if self._loss.task == "classification":
-            logs = (self._start + added.double()).log_softmax(dim=1)
-            chosen = logs.gather(1, target[:, None])[:, 0]
-            return -chosen.clamp(min=float(np.log(SMALLEST_PROBABILITY))) * BITS_PER_NAT
-        off = target - (self._start[0] + self._scale * added.double()[:, 0])
-        return off.square() if self._loss.name == "squared" else off.abs()
-
-    def loss_on(
-        self, data: Encoded | Inputs, target: NDArray[Any] | torch.Tensor, weight: NDArray[np.float64] | None = None
-    ) -> torch.Tensor:
-        """The mean loss of these rows in the loss's unit, as a differentiable scalar, without dropout."""
-        import torch
-
-        from assay.model.mlp_network import Inputs
-
-        inputs = data if isinstance(data, Inputs) else self.inputs(data)
-        wanted = target if isinstance(target, torch.Tensor) else self.targets(target)
-        per_row, weights = self.losses(inputs, wanted), self.weights(weight)
-        return per_row.mean() if weights is None else (per_row * weights).mean()
-
-    def groups(self) -> dict[str, list[str]]:
-        """Layer name for people ("embeddings", "text", "hidden 1", ..., "output") -> its parameter names."""
-        return self.network.groups()
-
-    def spans(self) -> dict[str, slice]:
-        """Layer name -> its place in the flat weight vector; the spans follow each other and cover all of it."""
-        sizes = {name: p.numel() for name, p in self.network.named_parameters()}
-        found, at = {}, 0
-        for group, names in self.groups().items():
-            length = sum(sizes[n] for n in names)
-            found[group] = slice(at, at + length)
-            at += length
-        return found
-
-    def parameters(self) -> dict[str, NDArray[Any]]:
-        """Copies of all weights by parameter name."""
-        return {name: p.detach().numpy().copy() for name, p in self.network.named_parameters()}
-
-    def flat(self) -> NDArray[Any]:
-        """A copy of all weights as one vector."""
-        return np.concatenate([p.ravel() for p in self.parameters().values()])
-
-    def load_parameters(self, values: NDArray[Any] | Mapping[str, NDArray[Any]]) -> None:
-        """Put weights in place, from a flat vector in the order of `flat` or from arrays by parameter name.
-
-        Raises:
-            RunError: a name or a size does not fit this network.
-        """
-        import torch
-
-        known = dict(self.network.named_parameters())
-        if not isinstance(values, Mapping):
-            sizes = [p.numel() for p in known.values()]
-            if len(values) != sum(sizes):
-                raise RunError(f"got {len(values):,} weights for a network of {sum(sizes):,}; they are of another model")
-            pieces = np.split(values, np.cumsum(sizes)[:-1])
-            values = {n: v.reshape(tuple(p.shape)) for (n, p), v in zip(known.items(), pieces, strict=True)}
-        wrong = set(values) ^ set(known) | {n for n, v in values.items() if n in known and v.shape != tuple(known[n].shape)}
-        if wrong:
-            raise RunError(f"weights do not fit this network at {sorted(wrong)[:3]}; they are of another model or version")
-        with torch.no_grad():
-            for name, value in values.items():
-                known[name].copy_(torch.as_tensor(np.asarray(value)))
+        return f"{layers} ReLU, {self.n_weights:,} weights{self.kept and ', ' + self.kept}"

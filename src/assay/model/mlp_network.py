@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from assay.model.neural_network import NeuralNetwork
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from assay.model.mlp_scaling import NumberScaling
+    from assay.model.table_input import TableTensors
 
 M = TypeVar("M", bound=nn.Module)
 
 TEXT_UNITS = 32
 MOST_EMBEDDING_UNITS = 32
-
-
-class Bag(NamedTuple):
-    """Sparse rows of one text column: each row's terms and their weights, one row after the other."""
-
-    starts: Tensor
-    terms: Tensor
-    weights: Tensor
-
-    def take(self, rows: Tensor) -> Bag:
-        """The bags of these rows."""
-        low = self.starts[rows]
-        lengths = self.starts[rows + 1] - low
-        ends = lengths.cumsum(0)
-        starts = torch.cat([ends.new_zeros(1), ends])
-        total = int(ends[-1]) if len(rows) else 0
-        places = torch.arange(total) + torch.repeat_interleave(low - starts[:-1], lengths)
-        return Bag(starts, self.terms[places], self.weights[places])
-
-
-class Inputs(NamedTuple):
-    """Encoded rows as tensors, numbers scaled."""
-
-    numbers: Tensor
-    gaps: Tensor
-    codes: Tensor
-    bags: tuple[Bag, ...]
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return int(self.numbers.shape[0])
-
-    def take(self, rows: Tensor) -> Inputs:
-        """These rows (positions), in this order."""
-        return Inputs(self.numbers[rows], self.gaps[rows], self.codes[rows], tuple(bag.take(rows) for bag in self.bags))
 
 
 def embedding_units(size: int) -> int:
@@ -75,7 +42,7 @@ def _unborn(kind: Callable[..., M], *sizes: int) -> M:
     return made
 
 
-class Network(nn.Module):
+class Network(NeuralNetwork):
     """Embeddings, text, hidden layers and output.
 
     The output layer starts at zero weights and zero bias; what it adds to is the best constant of the training rows, so the
@@ -128,7 +95,7 @@ class Network(nn.Module):
         self.output.weight.zero_()
         self.output.bias.zero_()
 
-    def first_input(self, inputs: Inputs) -> Tensor:
+    def first_input(self, inputs: TableTensors) -> Tensor:
         """What the first hidden layer is fed, (rows, inputs)."""
         parts = [inputs.numbers, inputs.gaps]
         if len(self.bin_column):
@@ -141,7 +108,7 @@ class Network(nn.Module):
         fed = torch.cat(parts, dim=1)
         return fed if fed.shape[1] else inputs.numbers.new_zeros(inputs.rows, 1)
 
-    def forward(self, inputs: Inputs) -> Tensor:
+    def forward(self, inputs: TableTensors) -> Tensor:
         """What the network adds to the constant: (rows, outputs), logits or standardised values."""
         x = self.first_input(inputs)
         for layer, activation in zip(self.layers, self.activations, strict=True):
@@ -157,10 +124,15 @@ class Network(nn.Module):
         return x * kept / (1.0 - self.dropout)
 
     def groups(self) -> dict[str, list[str]]:
-        """Layer name for people -> parameter names, in the order of the data's way."""
         found: dict[str, list[str]] = {}
         for name, _ in self.named_parameters():
             head, _, rest = name.partition(".")
             layer = f"hidden {int(rest.split('.')[0]) + 1}" if head == "hidden" else head
             found.setdefault(layer, []).append(name)
         return found
+
+    def layer_kind(self, layer: str) -> str:
+        return {"embeddings": "embedding", "text": "text"}.get(layer, "linear")
+
+    def activation_of(self, layer: str) -> nn.Module | None:
+        return self.activations[int(layer.split()[1]) - 1] if layer.startswith("hidden ") else None

@@ -19,7 +19,7 @@ class Snapshots:
 
     Attributes:
         epochs: Epochs finished at each snapshot: 0 is birth, the last one is the kept epoch. Rising.
-        weights: One flat weight vector a snapshot, float32 (snapshots, weights), in the order of `Mlp.spans`.
+        weights: One flat weight vector a snapshot, float32 (snapshots, weights), in the order of `NeuralModel.spans`.
     """
 
     epochs: tuple[int, ...]

@@ -124,7 +124,7 @@ def _identity(loop: Loop, seed: int) -> dict[str, str]:
     settings = json.dumps(asdict(loop.settings), sort_keys=True)
     shape = json.dumps(asdict(loop.model.shape), sort_keys=True) + loop.model.loss.name
     rows = hashlib.sha256()
-    for part in (loop.inputs.numbers, loop.inputs.gaps, loop.inputs.codes, loop.target, loop.input_sample, loop.valid.target):
+    for part in (*loop.inputs.tensors(), loop.target, loop.input_sample, loop.valid.target):
         rows.update(np.ascontiguousarray(np.asarray(part)).tobytes())
     return {
         "seed": str(seed),

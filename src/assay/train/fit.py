@@ -1,4 +1,4 @@
-"""Training of any model of the ladder: classical ones by themselves, the MLP by the watched, resumable loop."""
+"""Training of any model of the ladder: classical ones by themselves, neural ones by the watched, resumable loop."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def fit(
     """Train a model on its training rows; the validation rows are for early stopping only.
 
     Args:
-        model: Any model of the ladder; an MLP that is already built keeps its weights and its scaling.
+        model: Any model of the ladder; a neural one that is already built keeps its weights and its scaling.
         train: Encoded rows with their targets.
         valid: Rows that early stopping looks at; without any the last epoch is kept.
         loss: What is minimised.
@@ -82,10 +82,10 @@ def fit(
         ExtraMissing: the model is neural and torch is not installed.
         RunError: the checkpoint is of another training, or cannot be written.
     """
-    from assay.model.mlp import Mlp
+    from assay.model.neural import NeuralModel
 
     started = time.perf_counter()
-    if not isinstance(model, Mlp):
+    if not isinstance(model, NeuralModel):
         model.fit(train, valid, loss=loss, classes=classes, seed=seed, budget_seconds=budget_seconds)
         return Training(model, None, None, time.perf_counter() - started)
     if not model.is_built:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.model.contract import Rows
-    from assay.model.mlp import Mlp
+    from assay.model.neural import NeuralModel
     from assay.train.settings import Settings
 
 MOST_EVALUATED_ROWS = 8_192
@@ -70,15 +70,15 @@ class Loop:
         watched: Record a trace from inside; without it only the losses are kept.
     """
 
-    def __init__(self, model: Mlp, train: Rows, valid: Rows, *, settings: Settings, seed: int, watched: bool = True) -> None:
+    def __init__(self, model: NeuralModel, train: Rows, valid: Rows, *, settings: Settings, seed: int, watched: bool = True) -> None:
         self.model, self.settings, self.network = model, settings, model.network
         self.inputs, self.target = model.inputs(train.data), model.targets(train.target)
         self.weight = model.weights(train.weight)
         self.opening = model.loss.mean(train.target, self._constant(train), train.weight)
-        self.valid = _evaluation_rows(valid, seed_for(seed, "mlp valid rows"))
-        self.shown = _evaluation_rows(train, seed_for(seed, "mlp shown rows"))
+        self.valid = _evaluation_rows(valid, seed_for(seed, f"{model.name} valid rows"))
+        self.shown = _evaluation_rows(train, seed_for(seed, f"{model.name} shown rows"))
         self._fed = [(model.inputs(r.data), model.targets(r.target), model.weights(r.weight)) for r in (self.shown, self.valid)]
-        self.stream = torch.Generator().manual_seed(seed_for(seed, "mlp steps"))
+        self.stream = torch.Generator().manual_seed(seed_for(seed, f"{model.name} steps"))
         self.network.noise = self.stream
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         biases = [p for p in self.network.parameters() if p.ndim <= 1]
@@ -291,13 +291,12 @@ def _evaluation_rows(rows: Rows, seed: int) -> Rows:
     return Made(rows.data.take(few), rows.target[few], None if rows.weight is None else rows.weight[few])
 
 
-def _layers(model: Mlp) -> list[Layer]:
+def _layers(model: NeuralModel) -> list[Layer]:
     network, named = model.network, dict(model.network.named_parameters())
     found = []
     for group, names in model.groups().items():
         parameters = tuple(named[n] for n in names)
-        kind = {"embeddings": "embedding", "text": "text"}.get(group, "linear")
-        units = sum(p.shape[1] for p in parameters) if kind != "linear" else int(parameters[0].shape[0])
-        activation = network.activations[int(group.split()[1]) - 1] if group.startswith("hidden ") else None
-        found.append(Layer(group, kind, units, parameters, activation))
+        kind = network.layer_kind(group)
+        units = sum(p.shape[1] for p in parameters) if kind in {"embedding", "text"} else int(parameters[0].shape[0])
+        found.append(Layer(group, kind, units, parameters, network.activation_of(group)))
     return found
