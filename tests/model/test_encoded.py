@@ -12,6 +12,9 @@ def dense(data: Encoded, source: str) -> np.ndarray:
     """All that a source says of each row, as one dense block."""
     blocks = [data.numbers[:, [s == source for s in data.number_sources]], data.codes[:, [s == source for s in data.code_names]]]
     blocks += [bag.toarray() for bag, name in zip(data.bags, data.bag_names, strict=True) if name == source]
+    blocks += [
+        text.pool.series.to_numpy()[text.rows][:, None] for text, name in zip(data.texts, data.bag_names, strict=True) if name == source
+    ]
     return np.concatenate(blocks, axis=1)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from assay.model.image_input import Pictures
+    from assay.model.text_words import Texts
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Encoded:
         bag_names: The table column behind each.
         code_levels: What the codes 2.. of each column stand for; for people only.
         bag_terms: What the columns of each bag stand for; for people only.
+        texts: The texts behind each bag as they are, for models that read word by word; none where there is no bag.
         images: The images of the rows; `numbers` tells of them too, by their pixels or a thumbnail.
     """
 
@@ -44,6 +46,7 @@ class Encoded:
     code_levels: tuple[tuple[str, ...], ...] = ()
     bag_terms: tuple[tuple[str, ...], ...] = ()
     images: tuple[Pictures, ...] = ()
+    texts: tuple[Texts, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -64,6 +67,7 @@ class Encoded:
             codes=self.codes[rows],
             bags=tuple(bag[rows] for bag in self.bags),
             images=tuple(image.take(rows) for image in self.images),
+            texts=tuple(text.take(rows) for text in self.texts),
         )
 
     def replace_sources(self, background: Encoded, mask: NDArray[np.bool_]) -> Encoded:
@@ -88,6 +92,10 @@ class Encoded:
                 own.mixed(other, mask[:, [place[region] for region in own.region_names]])
                 for own, other in zip(self.images, background.images, strict=True)
             ),
+            texts=tuple(
+                own.mixed(other, mask[:, place[name]])
+                for own, other, name in zip(self.texts, background.texts, self.bag_names, strict=False)
+            ),
         )
 
     def followed_by(self, other: Encoded) -> Encoded:
@@ -100,6 +108,7 @@ class Encoded:
             codes=np.concatenate([self.codes, other.codes]),
             bags=tuple(csr_array(vstack([a, b], format="csr")) for a, b in zip(self.bags, other.bags, strict=True)),
             images=tuple(a.followed_by(b) for a, b in zip(self.images, other.images, strict=True)),
+            texts=tuple(a.followed_by(b) for a, b in zip(self.texts, other.texts, strict=True)),
         )
 
 

@@ -14,6 +14,7 @@ from assay.model.columns import CategoryColumn, Column, DateColumn, NumberColumn
 from assay.model.encoded import Encoded
 from assay.model.image_input import ImageColumn, Pictures, learn_image
 from assay.model.learn_columns import learn_category, learn_date, learn_number, learn_text
+from assay.model.text_words import Texts
 from assay.table.date import is_day_first
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Encoder:
         categories: list[CategoryColumn] = []
         bags: list[Any] = []
         texts: list[TextColumn] = []
+        read: list[Texts] = []
         regions = {c: region for image in self.images for c, region in image.pixel_sources.items()}
         for column in self.columns:
             series = self._series(table, column.name)
@@ -109,6 +111,7 @@ class Encoder:
             else:
                 bags.append(column.bag(series))
                 texts.append(column)
+                read.append(Texts.of(series))
         images = self._pictures(table, numbers, number_names)
         return Encoded(
             numbers=np.concatenate(numbers, axis=1),
@@ -122,6 +125,7 @@ class Encoder:
             code_levels=tuple(c.levels for c in categories),
             bag_terms=tuple(t.terms for t in texts),
             images=images,
+            texts=tuple(read),
         )
 
     def _pictures(self, table: Table, numbers: list[NDArray[np.float64]], number_names: list[tuple[str, str]]) -> tuple[Pictures, ...]:
