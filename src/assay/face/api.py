@@ -43,7 +43,7 @@ def check(
         entity: Column of who a row is about.
         time: Column of when a row happened.
         group: Column of rows that belong together.
-        reading: encoding, separator, missing or types, where inference is not wanted.
+        reading: encoding, separator, missing, types or image_size, where inference is not wanted.
 
     Raises:
         InputError: the source cannot be read, or a column is absent.
@@ -83,7 +83,7 @@ def train(
 
     Args:
         table: A pandas, Polars or Arrow table, a dict of arrays, a path, a glob or the name of a bundled sample.
-        target: Column to predict; a bundled sample knows its own.
+        target: Column to predict; a bundled sample knows its own, of a folder of images it is the sub-folder.
         task: "classification" or "regression"; inferred from the target when None.
         model: Train this one of the ladder alone: constant, one-rule, linear, boosting or mlp.
         loss: log, squared or absolute.
@@ -100,7 +100,7 @@ def train(
         resume: Go on with the interrupted run in `out`; settings that are named again must be those that it began with.
         overwrite: Replace an earlier run in `out`.
         progress: Listener, instead of the terminal's progress bar.
-        reading: encoding, separator, missing or types, where inference is not wanted.
+        reading: encoding, separator, missing, types or image_size, where inference is not wanted.
 
     Raises:
         InputError: the source or an option cannot be used.
@@ -127,6 +127,7 @@ def train(
         "separator": reading.get("separator"),
         "missing": tuple(reading.get("missing") or ()),
         "types": dict(reading["types"]) if reading.get("types") else None,
+        "image_size": reading.get("image_size"),
     }
     with _listener(progress, quiet) as listener:
         if resume:
@@ -179,6 +180,10 @@ def samples() -> list[Sample]:
 def _target(target: str | None, source: str) -> str:
     if target:
         return target
+    from assay.table.image_folder import folder_target, is_image_folder
+
+    if is_image_folder(source):
+        return folder_target(source)
     known = next((s.target for s in samples() if s.name == source), None)
     if known is None:
         raise ColumnError("no target named; say which column to predict with --target COLUMN")
@@ -187,7 +192,7 @@ def _target(target: str | None, source: str) -> str:
 
 def _to_resume(out: str | Path | None, source: str) -> Path:
     """The run to go on with: the one named, else the newest one of this source that is not finished."""
-    from assay.face.job.pipeline import stem_of
+    from assay.face.job.stages import stem_of
     from assay.train.folder import RunFolder
 
     if out is not None:

@@ -65,13 +65,18 @@ def check_source(
     from assay.audit import audit
     from assay.rules import catalogue
     from assay.table import Roles, read
+    from assay.table.image_folder import LABEL, is_image_folder
 
     settled = config or Config()
     chosen, skipped = settled.choose(catalogue().values())
     columns, how_read = with_defaults(settled, {"target": target, "entity": entity, "time": time, "group": group}, reading or {})
-    roles = Roles(target=columns["target"], entity=columns["entity"], time=columns["time"], group=columns["group"])
-    table = read(source, **how_read).with_roles(roles)
-    other = None if against is None else _second_part(read(against, **how_read), roles)
+    table = read(source, **how_read)
+    target = columns["target"] or (LABEL if is_image_folder(source) and LABEL in table.kinds else None)
+    roles = Roles(target=target, entity=columns["entity"], time=columns["time"], group=columns["group"], ids=table.roles.ids)
+    table = table.with_roles(roles)
+    other = None
+    if against is not None:
+        other = _second_part(read(against, **how_read, grids=table.grids, part="test"), roles)
     evidence = audit(table, against=other, how="given") if other is not None else audit(table)
     report, idle = judged(evidence, chosen, skipped, settled, ONLY_AFTER_TRAINING)
     return Checked(report, tuple(idle), table, other)

@@ -109,7 +109,7 @@ class Run:
         """Path of the HTML report; it is written first where the run was interrupted before."""
         path = self.folder / "report.html"
         if not path.is_file():
-            from assay.face.job.pipeline import publish
+            from assay.face.job.stages import publish
 
             publish(self._folder)
         return path
@@ -137,8 +137,8 @@ class Run:
 
         Args:
             source: What `assay.train` takes; the target column may be absent.
-            reading: encoding, separator, missing or types, where inference is not wanted. Markers of missing values and types
-                are those of the training unless given.
+            reading: encoding, separator, missing, types or image_size, where inference is not wanted. Markers of missing values,
+                types and the size of images are those of the training unless given.
 
         Raises:
             InputError: the source cannot be read, or a column that the model reads is absent or of another kind.
@@ -150,8 +150,9 @@ class Run:
         types = {column: kind for column, kind in (asked.get("types") or {}).items() if column in predictor.schema and kind != "date"}
         # dates stay as written, so that the encoder reads them in the order of day and month of the training rows
         like = {column: "category" if kind == "date" else kind for column, kind in predictor.schema.items()}
-        options = {"missing": asked.get("missing") or None, "types": types or None}
-        return predictor.predict_frame(read(source, like=like, **{**options, **reading}))
+        options = {"missing": asked.get("missing") or None, "types": types or None, "image_size": asked.get("image_size")}
+        grids = {image.name: image.grid for image in predictor.encoder.images}
+        return predictor.predict_frame(read(source, like=like, grids=grids, part="test", **{**options, **reading}))
 
     def judge(self, config: Config | None = None) -> Report:
         """Run the rules again over the stored evidence."""

@@ -9,11 +9,14 @@ from typing import Any
 from assay.core.errors import OptionError, nearest
 from assay.face.commands.parser import Parser
 
-SOURCE_HELP = "CSV, TSV, JSON lines, Parquet, Arrow or Feather file, any of them gzipped, a quoted glob, or a bundled sample's name"
+SOURCE_HELP = (
+    "CSV, TSV, JSON lines, Parquet, Arrow, Feather or .npz file, any of them gzipped, a quoted glob, a folder of images, "
+    "or a bundled sample's name"
+)
 
 
 def add_reading(command: Parser) -> None:
-    """Add --encoding, --separator, --missing and --type."""
+    """Add --encoding, --separator, --missing, --type and --image-size."""
     group = command.add_argument_group("how the source is read (inferred where not given)")
     group.add_argument("--encoding", metavar="NAME", help="text encoding, such as utf-8 or cp1252")
     group.add_argument("--separator", metavar="CHAR", help="what separates the fields; 'tab' for a tab")
@@ -25,7 +28,10 @@ def add_reading(command: Parser) -> None:
         metavar="COL=KIND",
         action="append",
         default=[],
-        help="kind of a column: number, category, text, date or boolean; repeat for several",
+        help="kind of a column: number, category, text, date, boolean or image; repeat for several",
+    )
+    group.add_argument(
+        "--image-size", metavar="HxW", help="resize images to this height and width on reading, such as 64x64 (default: all have one size)"
     )
 
 
@@ -36,7 +42,9 @@ def add_columns(command: Parser, *, entity: str, time: str, group: str) -> None:
     command.add_argument("--group", metavar="COLUMN", help=group)
 
 
-def reading_of(encoding: str | None, separator: str | None, missing: Sequence[str], types: Sequence[str]) -> dict[str, Any]:
+def reading_of(
+    encoding: str | None, separator: str | None, missing: Sequence[str], types: Sequence[str], image_size: str | None = None
+) -> dict[str, Any]:
     r"""The keyword arguments of `assay.table.read` for these options.
 
     Raises:
@@ -57,16 +65,18 @@ def reading_of(encoding: str | None, separator: str | None, missing: Sequence[st
         chosen["missing"] = tuple(missing)
     if types:
         chosen["types"] = dict(_kind(text) for text in types)
+    if image_size is not None:
+        chosen["image_size"] = image_size
     return chosen
 
 
 def reading_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """`reading_of` for parsed arguments."""
-    return reading_of(arguments.encoding, arguments.separator, arguments.missing, arguments.type)
+    return reading_of(arguments.encoding, arguments.separator, arguments.missing, arguments.type, arguments.image_size)
 
 
 def _kind(text: str) -> tuple[str, str]:
-    kinds = ("number", "category", "text", "date", "boolean")
+    kinds = ("number", "category", "text", "date", "boolean", "image")
     column, equals, kind = text.rpartition("=")
     if not equals or not column:
         raise OptionError(f"--type takes COL=KIND, such as zip=category, got {text!r}")

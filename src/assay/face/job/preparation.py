@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +63,18 @@ class Parts:
         return replace(self, table=table, encoder=encoder, encoded=encoder.transform(table))
 
 
-def read_source(source: Any, settings: Settings, *, like: Mapping[str, str] | None = None) -> Table:
-    """Read a source as the settings say; `like` holds the kinds of an earlier part."""
+def read_source(source: Any, settings: Settings, *, like: Table | None = None) -> Table:
+    """Read a source as the settings say; `like` is the part to learn from where the source is the one to test on."""
     table = read(
         source,
         encoding=settings.encoding,
         separator=settings.separator,
         missing=settings.missing or None,
         types=settings.types,
-        like=like,
+        like=None if like is None else like.kinds,
+        image_size=settings.image_size,
+        grids=None if like is None else like.grids,
+        part="train" if like is None else "test",
     )
     return table.with_roles(
         Roles(
@@ -81,6 +83,7 @@ def read_source(source: Any, settings: Settings, *, like: Mapping[str, str] | No
             entity=settings.entity,
             group=settings.group,
             weight=settings.weight,
+            ids=table.roles.ids,
             drop=settings.drop,
             task=settings.task,
         )
@@ -95,7 +98,7 @@ def prepare(table: Table, settings: Settings) -> Parts:
     """
     given: int | None = None
     if settings.test_share is None:
-        held_out = read_source(settings.test, settings, like=table.kinds)
+        held_out = read_source(settings.test, settings, like=table)
         given, table = table.rows, concat(table, held_out)
     target = target_of(table, settings.task)
     known = table.take(target.rows_kept)

@@ -28,6 +28,7 @@ class Settings:
         seed: Fixes the run.
         budget: Seconds for training; None for no limit.
         encoding, separator, missing, types: How to read the source, instead of inferring it.
+        image_size: Height and width to resize images to, such as "64x64"; None takes them as they are.
 
     Example:
         >>> Settings("adult.csv", "income", drop=("fnlwgt",)).command()
@@ -51,6 +52,7 @@ class Settings:
     separator: str | None = None
     missing: tuple[str, ...] = ()
     types: dict[str, str] | None = None
+    image_size: str | None = None
 
     def __post_init__(self) -> None:
         if self.model is not None and self.model not in LADDER:
@@ -96,7 +98,7 @@ class Settings:
             elif isinstance(value, tuple):
                 words += [w for one in value for w in (f"--{name}", str(one))]
             else:
-                words += [f"--{name}", str(value)]
+                words += [f"--{name.replace('_', '-')}", str(value)]
         return shlex.join([*words, *(["--out", out] if out else [])])
 
     def _asked(self) -> list[tuple[str, Any]]:
