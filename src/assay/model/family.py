@@ -74,6 +74,15 @@ FAMILIES = (
         on_text_ladder=True,
     ),
     Family(
+        name="tree",
+        module="assay.model.tree",
+        class_name="Tree",
+        tasks=BOTH_TASKS,
+        reads=TABLE,
+        assumes="few cuts, one column after the other, sort rows into groups that are alike",
+        chooses="the number of leaves, at most 128",
+    ),
+    Family(
         name="linear",
         module="assay.model.linear",
         class_name="Linear",
@@ -110,6 +119,15 @@ FAMILIES = (
         reads=TABLE,
         assumes="as linear, and few groups of columns tell all: columns that tell the same stay or go together",
         chooses="the strength of its penalty, half on absolute and half on squared coefficients",
+    ),
+    Family(
+        name="forest",
+        module="assay.model.forest",
+        class_name="Forest",
+        tasks=BOTH_TASKS,
+        reads=TABLE,
+        assumes="the target changes in steps along the columns, which may act together; many columns tell something",
+        chooses="the rows that a leaf has at least",
     ),
     Family(
         name="boosting",

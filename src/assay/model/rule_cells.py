@@ -174,35 +174,24 @@ def _thresholds(present: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(edges if len(edges) else distinct[:1])
 
 
-def fit_values(rows: Rows, cells: NDArray[np.intp], n_cells: int, loss: Loss, prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The prediction of each cell: its best constant mixed with `PRIOR_ROWS` rows of the prior; (cells, classes) or (cells,)."""
-    weight = np.ones(rows.size) if rows.weight is None else rows.weight
-    return _values(rows.target, weight, cells, n_cells, loss, prior)
-
-
-def _values(
-    target: NDArray[Any],
-    weight: NDArray[np.float64] | None,
-    cells: NDArray[np.intp],
-    n_cells: int,
-    loss: Loss,
-    prior: NDArray[np.float64],
+def fit_values(
+    rows: Rows, cells: NDArray[np.intp], n_cells: int, loss: Loss, prior: NDArray[np.float64], *, prior_rows: float = PRIOR_ROWS
 ) -> NDArray[np.float64]:
-    if weight is None:
-        weight = np.ones(len(target))
+    """The prediction of each cell: its best constant mixed with `prior_rows` rows of the prior; (cells, classes) or (cells,)."""
+    target, weight = rows.target, np.ones(rows.size) if rows.weight is None else rows.weight
     mass = np.bincount(cells, weights=weight, minlength=n_cells)
     if loss.elicits == "probability":
         classes = len(prior)
         counts = np.bincount(cells * classes + target, weights=weight, minlength=n_cells * classes).reshape(n_cells, classes)
-        return np.asarray((counts + PRIOR_ROWS * prior) / (mass + PRIOR_ROWS)[:, None])
+        return np.asarray((counts + prior_rows * prior) / (mass + prior_rows)[:, None])
     if loss.elicits == "mean":
         total = np.bincount(cells, weights=weight * target, minlength=n_cells)
-        return np.asarray((total + PRIOR_ROWS * prior) / (mass + PRIOR_ROWS))
+        return np.asarray((total + prior_rows * prior) / (mass + prior_rows))
     values = np.full(n_cells, float(prior))
     order = np.argsort(cells, kind="stable")
     bounds = np.searchsorted(cells[order], np.arange(n_cells + 1))
     for cell in np.flatnonzero(mass > 0):
         members = order[bounds[cell] : bounds[cell + 1]]
         best = float(loss.best_constant(target[members], weight[members]))
-        values[cell] = (len(members) * best + PRIOR_ROWS * float(prior)) / (len(members) + PRIOR_ROWS)
+        values[cell] = (len(members) * best + prior_rows * float(prior)) / (len(members) + prior_rows)
     return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +20,7 @@ THREADED_ROWS = 5_000
 
 @dataclass(frozen=True)
 class Trees:
-    """All trees of a boosted model.
+    """All trees of a model, boosted or grown apart from each other.
 
     Attributes:
         nodes: Nodes of all trees, one after the other (structured array).
@@ -74,11 +74,17 @@ class Trees:
         outputs = len(self.baseline)
         scores = np.repeat(self.baseline[None], len(matrix), axis=0)
         yield scores
+        for number, said in enumerate(self.each(matrix)):
+            output = number % outputs
+            scores[:, output] += said
+            if output == outputs - 1:
+                yield scores
+
+    def each(self, matrix: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+        """The value of the leaf that each row falls into (rows,), tree by tree."""
         threads = _threads() if len(matrix) >= THREADED_ROWS else 1
-        for start in range(0, len(self._walkers), outputs):
-            for output in range(outputs):
-                scores[:, output] += self._walkers[start + output].predict(matrix, self.known_sets, self.feature_to_set, threads)
-            yield scores
+        for walker in self._walkers:
+            yield walker.predict(matrix, self.known_sets, self.feature_to_set, threads)
 
     def scores(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores (rows, outputs) after all rounds."""
@@ -115,6 +121,27 @@ class Trees:
             feature_to_set=np.asarray(feature_to_set, dtype=np.uint32),
             baseline=np.asarray(booster._baseline_prediction, dtype=np.float64).reshape(-1),
         )
+
+    @classmethod
+    def of_decision_trees(cls, grown: Sequence[Any], n_columns: int) -> Self:
+        """Trees that scikit-learn grew on numbers alone; the value of a node is its place among all nodes."""
+        first = np.cumsum([0, *(tree.node_count for tree in grown)])
+        nodes = np.zeros(first[-1], dtype=_node_type())
+        for start, tree in zip(first, grown, strict=False):
+            part = nodes[start : start + tree.node_count]
+            inner = tree.children_left >= 0
+            part["value"] = np.arange(start, start + tree.node_count)
+            part["count"] = tree.n_node_samples
+            part["feature_idx"] = np.where(inner, tree.feature, 0)
+            part["num_threshold"] = np.where(inner, tree.threshold, 0.0)
+            part["missing_go_to_left"] = np.where(inner, tree.missing_go_to_left, 0)
+            part["left"], part["right"] = (np.where(inner, side, 0) for side in (tree.children_left, tree.children_right))
+            left = tree.weighted_n_node_samples * tree.impurity
+            part["gain"] = np.where(inner, left - left[tree.children_left] - left[tree.children_right], 0.0)
+            part["is_leaf"] = ~inner
+        no_sets = np.zeros((0, 8), dtype=np.uint32)
+        no_starts = np.zeros(len(first), dtype=np.int64)
+        return cls(nodes, first, no_sets, no_starts, no_sets, np.zeros(n_columns, dtype=np.uint32), np.zeros(1))
 
 
 def _node_type() -> Any:
