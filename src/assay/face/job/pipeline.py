@@ -2,83 +2,48 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import platform
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from assay.artifact import Predictor, save
-from assay.core.errors import ExtraMissing, Interrupted, RunError
+from assay.core.errors import ExtraMissing, RunError
 from assay.core.evidence import Evidence
-from assay.core.files import write_atomically, write_text
+from assay.core.files import write_atomically
 from assay.core.table_evidence import AssociationEvidence
-from assay.face.checking import judged
 from assay.face.config import Config
 from assay.face.job.assessment import assess
 from assay.face.job.preparation import Parts, prepare, read_source
 from assay.face.job.rungs import Trained, climb
 from assay.face.job.settings import IN_MEMORY, Settings
+from assay.face.job.stages import Stages, finished, publish, refuse_others, stem_of, versions
 from assay.face.progress import Noting, Progress, Silent
 from assay.train.folder import RunFolder, free_name
 
 if TYPE_CHECKING:
-    from assay.core.report import Report
     from assay.table import Table
-
-LIBRARIES = ("assay", "numpy", "polars", "scikit-learn", "scipy", "torch")
 
 
 @dataclass
-class Job:
-    """One run on its way.
+class Job(Stages):
+    """One run on a table.
 
     Attributes:
-        folder: Where it is kept.
         settings: What was asked.
-        config: The project's decisions about findings.
-        progress: Listener.
-        pieces: Evidence so far.
-        seconds: Stage -> how long it took.
     """
 
-    folder: RunFolder
-    settings: Settings
-    config: Config
-    progress: Progress
-    pieces: list[Evidence] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    settings: Settings = field(kw_only=True)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage and record it."""
-        started = time.monotonic()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-        self.folder.update(seconds=self.seconds)
-
-    def keep(self, name: str, pieces: list[Evidence]) -> None:
-        """Put evidence on disk and among the pieces, and judge all that there is."""
-        self.folder.write_evidence(name, pieces)
-        self.pieces += pieces
-        self.folder.write_report(self.judge())
-
-    def judge(self) -> Report:
-        """The rules over the evidence so far, accepted findings moved aside."""
-        from assay.rules import catalogue
-
-        chosen, skipped = self.config.choose(catalogue().values())
-        absent = {"TraceEvidence": "no neural training was watched", "SplitEvidence": "the split was not measured"}
-        report, _ = judged(self.pieces, chosen, skipped, self.config, absent)
-        return report
+    absent: ClassVar[Mapping[str, str]] = {
+        "TraceEvidence": "no neural training was watched",
+        "SplitEvidence": "the split was not measured",
+    }
 
 
 def run(
@@ -120,7 +85,7 @@ def run(
         "config": settings.to_json(),
         "command": settings.command(None if out is None else str(out)),
         "fingerprint": table.fingerprint,
-        "versions": _versions(),
+        "versions": versions(),
     }
     parts = prepare(table, settings)
     left_out = [f"column {column!r} is not read: {why}" for column, why in parts.encoder.left_out.items()]
@@ -132,8 +97,8 @@ def run(
     if out is None:  # another run may have taken the name while this one read its rows
         path = free_name(Path("runs"), stem_of(settings.source))
     folder = RunFolder.create(path, record, overwrite=overwrite)
-    job = Job(folder, settings, config or Config(), listener, seconds={"read": time.monotonic() - started})
-    return _finish(job, table, parts)
+    job = Job(folder, config or Config(), listener, settings=settings, seconds={"read": time.monotonic() - started})
+    return finished(folder, lambda: _work(job, table, parts))
 
 
 def resume(
@@ -160,7 +125,7 @@ def resume(
     folder = RunFolder.open(Path(path))
     record = folder.record()
     settings = Settings.from_json(record["config"])
-    _refuse_others(folder.path, settings, asked or {})
+    refuse_others(folder.path, settings, asked or {})
     if record["state"] == "finished":
         listener.note(f"{path} is finished already; nothing is left to do")
         return folder.path
@@ -174,30 +139,8 @@ def resume(
     if record.get("all_rows", parts.table.fingerprint) != parts.table.fingerprint:
         raise RunError(f"{settings.test} has changed since {path} began; train anew with another --out, or bring the old rows back")
     folder.claim()
-    job = Job(folder, settings, config or Config(), listener, seconds=dict(record.get("seconds", {})))
-    return _finish(job, table, parts)
-
-
-def _refuse_others(path: Path, settings: Settings, asked: Mapping[str, Any]) -> None:
-    for name, value in asked.items():
-        began = getattr(settings, name)
-        if value != began:
-            raise RunError(f"{path} began with {name} {began!r}, not {value!r}; leave it out to go on, or train anew with another --out")
-
-
-def _finish(job: Job, table: Table, parts: Parts) -> Path:
-    try:
-        _work(job, table, parts)
-    except KeyboardInterrupt as stop:
-        with contextlib.suppress(KeyboardInterrupt, RunError):  # a second Ctrl-C or a full disk: a dead process's mark blocks nobody
-            job.folder.update(state="interrupted")
-        raise Interrupted(job.folder.path) from stop
-    except BaseException:
-        with contextlib.suppress(RunError):  # on a full disk the first error is the one to tell
-            job.folder.update(state="interrupted")
-        raise
-    job.folder.update(state="finished")
-    return job.folder.path
+    job = Job(folder, config or Config(), listener, settings=settings, seconds=dict(record.get("seconds", {})))
+    return finished(folder, lambda: _work(job, table, parts))
 
 
 def _work(job: Job, table: Table, parts: Parts) -> None:
@@ -257,30 +200,3 @@ def _freeze(job: Job, one: Trained, parts: Parts) -> None:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     write_atomically(job.folder.path / "predictions.parquet", lambda stream: stream.write(buffer.getvalue()))
-
-
-def publish(folder: RunFolder) -> Path:
-    """Render the report of what the folder holds, and return its path."""
-    from assay.face.report import render
-    from assay.face.run import view_of
-
-    path = folder.path / "report.html"
-    write_text(path, render(view_of(folder)))
-    return path
-
-
-def stem_of(source: str) -> str:
-    """A run name from a source."""
-    name = Path(source).name if source != IN_MEMORY else "run"
-    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in name.split(".")[0]).strip("-")
-    return stem or "run"
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
