@@ -21,6 +21,7 @@ from assay.audit.gain import (
     value_sums,
 )
 from assay.audit.hindsight import hindsight_word
+from assay.audit.image import brightness
 from assay.audit.joint import joint_shares
 from assay.audit.level import Levels, levels_of
 from assay.audit.missingness import class_tell, value_tell
@@ -80,6 +81,9 @@ def associate(table: Table, *, seed: int = 0) -> AssociationEvidence:
     kept = np.asarray(whole.rows_kept)
     chosen = np.arange(len(kept)) if len(kept) <= ROWS_MEASURED else np.sort(rng.choice(len(kept), ROWS_MEASURED, replace=False))
     frame = table.frame.select(table.features)
+    for name, grid in table.grids.items():
+        if grid.is_packed and name in frame.columns:
+            frame = frame.with_columns(brightness(name, grid, frame))
     if len(chosen) < table.rows:
         frame = frame[kept[chosen]]
     values, classes = np.asarray(whole.values)[chosen], whole.classes
@@ -127,7 +131,7 @@ def _of_classes(plain: Association, levels: Levels, target: _Target) -> Associat
         bits=bits,
         share=_share(bits, target.evidence.opening),
         p=independence_p(tested),
-        rule=class_statement(plain.column, levels, whole, target.classes),
+        rule=class_statement(_said(plain), levels, whole, target.classes),
         equals_target=_equal_codes(whole, len(target.values)),
     )
 
@@ -138,8 +142,13 @@ def _of_values(plain: Association, levels: Levels, target: _Target, values: NDAr
     bins = BINS_TRIED if levels.edges is not None else (0,)
     share = max(value_gain_share(merged(sums, levels.coarser(b)) if b else sums) for b in bins)
     tested = merged(sums, levels.coarser(32)).sum(axis=0) if levels.edges is not None else _frequent(sums.sum(axis=0))
-    rule = value_statement(plain.column, levels, sums.sum(axis=0), mean, std, target.evidence.column)
+    rule = value_statement(_said(plain), levels, sums.sum(axis=0), mean, std, target.evidence.column)
     return replace(plain, bits=share * target.evidence.opening, share=share, p=equal_means_p(tested[:, :3]), rule=rule)
+
+
+def _said(plain: Association) -> str:
+    """What of the column is compared with the target: of an image its brightness."""
+    return f"brightness of {plain.column}" if plain.kind == "image" else plain.column
 
 
 def _of_words(measured: Association, column: pl.Series, target: _Target) -> Association:

@@ -34,6 +34,8 @@ def measure_column(column: pl.Series, kind: str, role: str) -> ColumnEvidence:
         return blank
     if column.dtype == pl.String:
         return _texts(column, blank)
+    if column.dtype == pl.Binary:
+        return replace(blank, distinct=column.drop_nulls().n_unique())
     if column.dtype == pl.Boolean:
         trues = int(column.sum())
         counts = sorted(((trues, "true"), (blank.rows - blank.missing - trues, "false")), reverse=True)

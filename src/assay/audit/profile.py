@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.audit.column import measure_column
+from assay.audit.image import measure_images, pixel_columns
 from assay.audit.repeat import ROWS_SHOWN, later_repeats, repeats_by_chance, row_hashes
 from assay.core.table_evidence import ColumnEvidence, TableEvidence, TargetEvidence
 from assay.core.units import entropy_bits
@@ -33,7 +35,10 @@ def profile(table: Table) -> TableEvidence:
     """
     from assay.table.target import target_of
 
-    columns = tuple(measure_column(table.frame[c], table.kinds[c], table.roles.of(c)) for c in table.columns)
+    images = pixel_columns(table)
+    columns = tuple(
+        replace(measure_column(table.frame[c], table.kinds[c], table.roles.of(c)), image=images.get(c, "")) for c in table.columns
+    )
     compared = comparable(table, columns)
     repeats = later_repeats(row_hashes(compared)) if compared.width else np.empty(0, dtype=np.intp)
     return TableEvidence(
@@ -45,6 +50,7 @@ def profile(table: Table) -> TableEvidence:
         duplicate_row_numbers=tuple(int(r) + 1 for r in repeats[:ROWS_SHOWN]),
         duplicates_by_chance=repeats_by_chance(compared) if len(repeats) else 0.0,
         target=measure_target(table, target_of(table)) if table.roles.target else None,
+        images=measure_images(table),
     )
 
 

@@ -41,7 +41,7 @@ def repeats_by_chance(frame: pl.DataFrame, other: pl.DataFrame | None = None, *,
 
     Shuffling keeps each column's frequencies, and within a half the dependence of its columns, but breaks up records that were
     copied whole. A coarse table repeats itself as often as before; a table with copied records does not. The largest of three
-    ways to halve the columns is taken, so the estimate errs towards innocence.
+    ways to halve the columns is taken, so the estimate errs towards innocence. An image in one column never repeats by coarseness.
 
     Args:
         frame: The rows.
@@ -52,6 +52,8 @@ def repeats_by_chance(frame: pl.DataFrame, other: pl.DataFrame | None = None, *,
         Expected rows: repeats of an earlier row of `frame`, or rows of `other` found in `frame`.
     """
     counted = frame if other is None else other
+    if pl.Binary in frame.dtypes:
+        return 0.0
     if frame.width < 2 or frame.height < 2 or not counted.height:
         return float(counted.height if frame.width else 0)
     rng = np.random.default_rng(seed_for(seed, "repeats"))

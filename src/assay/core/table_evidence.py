@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.core.evidence import Evidence
+from assay.core.image_evidence import ImageEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ColumnEvidence:
 
     Attributes:
         name: Column label.
-        kind: "number", "category", "text", "date" or "boolean", as inferred.
+        kind: "number", "category", "text", "date", "boolean" or "image", as inferred.
         role: "feature", "target", "id", "time", "entity", "group", "weight" or "dropped".
         rows: Rows seen, missing ones included.
         missing: Missing rows.
@@ -49,6 +50,7 @@ class ColumnEvidence:
         sequential: Sorted by row, the numbers rise (or fall) by a constant step in at least 99 % of rows.
         mean_length: Mean characters of text values.
         mean_words: Mean words (between blanks) of text values.
+        image: Name of the image that this column is a pixel of, "" for other columns.
     """
 
     name: str
@@ -72,6 +74,7 @@ class ColumnEvidence:
     sequential: bool = False
     mean_length: float = 0.0
     mean_words: float = 0.0
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class TableEvidence(Evidence):
         duplicates_by_chance: Repeats that the columns' own coarseness explains: those left when halves of the columns are
             shuffled against each other.
         target: What is to be predicted; None when no target was named.
-        text_columns: Columns of free text among the features.
+        images: What the images look like, if there are any.
     """
 
     rows: int
@@ -118,6 +121,7 @@ class TableEvidence(Evidence):
     duplicate_row_numbers: tuple[int, ...] = ()
     duplicates_by_chance: float = 0.0
     target: TargetEvidence | None = None
+    images: tuple[ImageEvidence, ...] = ()
 
     absent: ClassVar[str] = "no table was measured"
 

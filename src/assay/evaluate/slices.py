@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.audit.image import brightness
 from assay.core.eval_evidence import Slice
 from assay.core.statistics import benjamini_hochberg, normal_sf
 from assay.evaluate.row_sample import unit_weights
@@ -26,8 +27,8 @@ FALSE_DISCOVERY_RATE = 0.05
 def worst_slices(table: Table, per_row: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> tuple[Slice, ...]:
     """The slices that lose significantly more than the other rows, at most ten, the worst first.
 
-    A slice is a level of a category, a quarter of a number's or a date's range by rows, or the rows where a column is
-    missing, with at least 30 rows inside and outside. Each is tested against the rest by Welch's test (normal tail),
+    A slice is a level of a category, a quarter of a number's, a date's or an image's brightness' range by rows, or the rows
+    where a column is missing, with at least 30 rows inside and outside. Each is tested against the rest by Welch's test (normal tail),
     and the false discovery rate over all slices looked at is held at 5 %.
 
     Args:
@@ -40,13 +41,24 @@ def worst_slices(table: Table, per_row: NDArray[np.float64], weight: NDArray[np.
     weights = unit_weights(weight, len(per_row))
     whole = float(np.average(per_row, weights=weights))
     tested = []
-    for column in table.features:
-        for rule, rows in _parts(column, table.kind(column), table.frame[column]):
+    for column, kind, values in _looked_at(table):
+        for rule, rows in _parts(column, kind, values):
             if FEWEST_ROWS <= int(rows.sum()) <= len(rows) - FEWEST_ROWS:
                 tested.append(_slice(rule, column, rows, per_row, weights, whole))
     cut = benjamini_hochberg([s.p for s in tested], len(tested), FALSE_DISCOVERY_RATE)
     worst = sorted((s for s in tested if s.excess > 0 and s.p <= cut), key=lambda s: -s.excess)
     return tuple(worst[:MOST_SLICES])
+
+
+def _looked_at(table: Table) -> Iterator[tuple[str, str, pl.Series]]:
+    """Name, kind and values of what slices are cut by; pixels count together, by the brightness of their image."""
+    features, pixels = set(table.features), {c for grid in table.grids.values() for c in grid.columns}
+    for name, grid in table.grids.items():
+        if features.intersection(grid.columns):
+            yield f"{name} brightness", "number", brightness(name, grid, table.frame)
+    for column in table.features:
+        if column not in pixels:
+            yield column, table.kind(column), table.frame[column]
 
 
 def _slice(

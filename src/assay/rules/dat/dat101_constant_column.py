@@ -20,7 +20,8 @@ def constant_column(table: TableEvidence) -> Iterator[Finding]:
     How it is detected: An exact count: at least two rows, no row missing and one distinct value, or every row missing.
     Remedy: Find the step that flattened it, or drop the column (--drop).
     Limits: More than five such columns are named in one finding. Silent on tables of fewer than 2 rows. A column with one value
-        and some rows missing is not constant: its being missing can tell something.
+        and some rows missing is not constant: its being missing can tell something. Pixels of images are left alone: corners of
+        images are often empty.
     References: The count is the definition.
     """
     unit = table.target.unit if table.target else "bits/row"
@@ -43,7 +44,7 @@ def constant_column(table: TableEvidence) -> Iterator[Finding]:
 
 def _saw(column: ColumnEvidence) -> str:
     """What is constant about a column, "" if nothing is."""
-    if column.rows < 2:
+    if column.rows < 2 or column.image:
         return ""
     if column.missing == column.rows:
         return f"all {column.rows:,} rows missing"
@@ -75,6 +76,11 @@ def one_other_country() -> TableEvidence:
 @constant_column.good
 def one_value_or_none() -> TableEvidence:
     return TableEvidence(rows=900, columns=(ColumnEvidence("country", "category", rows=900, distinct=1, missing=1),))
+
+
+@constant_column.good
+def an_empty_corner_of_an_image() -> TableEvidence:
+    return TableEvidence(rows=900, columns=(ColumnEvidence("pixel_0", "number", rows=900, distinct=1, image="image"),))
 
 
 @constant_column.good

@@ -27,11 +27,12 @@ def disguised_missing(table: TableEvidence) -> Iterator[Finding]:
         from all others than these lie apart. A lone -1 below numbers that are all 0 or more counts from 1 % of the rows.
     Remedy: Read the value as missing (--missing VALUE), and keep a flag if being missing tells something.
     Limits: Codes inside the range of honest values (99 among ages, 9999 among prices, 0 in a column that cannot be 0) are not
-        seen, nor is "none", which is as often an answer. An honest amount may be capped at 99999: then the remedy is a cap flag.
+        seen, nor is "none", which is as often an answer, nor pixels of images. An honest amount may be capped at 99999: then the
+        remedy is a cap flag.
     References: Pearson 2006, The problem of disguised missing data; Qahtan et al. 2018, FAHES.
     """
     for column in table.features:
-        named = [s for s in column.suspects if _stands_for_missing(s, column)]
+        named = [s for s in column.suspects if not column.image and _stands_for_missing(s, column)]
         if not named:
             continue
         shown = ", ".join(f"{s.value!r} in {s.rows:,}" for s in named[:3])
