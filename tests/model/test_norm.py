@@ -112,6 +112,11 @@ def test_group_norm_lies_between_layer_norm_and_instance_norm_of_images() -> Non
     assert torch.allclose(norm("layer", 6, images=True).double()(x), functional.layer_norm(x, (6, 4, 4)), atol=1e-12)
 
 
+@pytest.mark.parametrize(("width", "groups"), [(1024, 32), (64, 16), (16, 4), (6, 1), (7, 1)])
+def test_groups_that_are_not_told_hold_four_channels_or_more(width: int, groups: int) -> None:
+    assert norm("group", width).groups == groups
+
+
 def test_over_tokens_group_norm_looks_at_one_token_and_batch_norm_at_all() -> None:
     x = numbers(2, 5, 6)
     other = x.clone()
@@ -139,6 +144,8 @@ def test_options_that_cannot_be_are_refused() -> None:
         norm("layr", 4)
     with pytest.raises(OptionError, match="3 groups do not divide 4 channels"):
         norm("group", 4, groups=3)
+    with pytest.raises(OptionError, match="4 groups of 4 features hold 1 number each"):
+        norm("group", 4, groups=4)
     with pytest.raises(OptionError, match=r"momentum 1.5 .* share of the new batch"):
         norm("batch", 4, momentum=1.5)
 

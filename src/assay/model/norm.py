@@ -93,15 +93,17 @@ class GroupNorm(Norm):
     """
 
     def __init__(self, width: int, *, groups: int | None = None, epsilon: float = EPSILON, bias: bool = True, images: bool = False) -> None:
-        """Normalise in `groups` groups; None takes the most, up to 32, that divide the width.
+        """Normalise in `groups` groups; None takes the most, up to 32, that divide the width and hold 4 channels or more.
 
         Raises:
-            OptionError: the groups do not divide the width.
+            OptionError: the groups do not divide the width, or hold one number of each token, which would always become 0.
         """
         super().__init__(width, epsilon=epsilon, bias=bias, images=images)
-        self.groups = groups or max(g for g in range(1, min(32, width) + 1) if width % g == 0)
+        self.groups = groups or max(g for g in range(1, 33) if g == 1 or (width % g == 0 and width // g >= 4))
         if width % self.groups:
             raise OptionError(f"{groups} groups do not divide {width} channels; give a divisor of {width}")
+        if self.groups == width and not images:
+            raise OptionError(f"{self.groups} groups of {width} features hold 1 number each, which has no spread; give fewer groups")
 
     def forward(self, x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """Normalised `x`."""
@@ -201,7 +203,7 @@ def norm(
         epsilon: Added to the variance inside the root.
         bias: Whether a bias follows the gain.
         images: Whether channels are the second axis instead of the last.
-        groups: Of group norm; None takes the most, up to 32, that divide the width.
+        groups: Of group norm; None takes the most, up to 32, that divide the width and hold 4 channels or more.
         momentum: Of batch norm's running statistics: the share of the new batch.
 
     Raises:
