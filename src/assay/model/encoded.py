@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from assay.model.image_input import Pictures
+    from assay.model.picture import Pictures
     from assay.model.text_words import Texts
 
 
