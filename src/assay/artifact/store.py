@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,7 @@ def save(folder: Path | str, predictor: Predictor) -> None:
     write_arrays(folder / "arrays.npz", arrays)
     write_json(folder / "model.json", {"name": predictor.model.name, "state": model, "encoder": encoder, **_labels(predictor)})
     write_json(folder / "schema.json", {"columns": predictor.schema, "target": predictor.target, "classes": list(predictor.classes)})
-    hashes = {name: _hash(folder / name) for name in FILES}
-    write_json(folder / "manifest.json", {"format": FORMAT, "sha256": hashes, "versions": dict(predictor.versions)})
+    write_manifest(folder, FILES, predictor.versions)
 
 
 def load(folder: Path | str) -> Predictor:
@@ -44,7 +43,7 @@ def load(folder: Path | str) -> Predictor:
         ExtraMissing: the model needs torch, which is not installed.
     """
     folder = Path(folder)
-    _verify(folder)
+    verify(folder, FILES)
     record = read_json(folder / "model.json")
     arrays = read_arrays(folder / "arrays.npz")
     try:
@@ -84,7 +83,18 @@ def _labels(predictor: Predictor) -> dict[str, Any]:
     }
 
 
-def _verify(folder: Path) -> None:
+def write_manifest(folder: Path, files: Sequence[str], versions: Mapping[str, str]) -> None:
+    """Write the hashes of the files that make an artifact; what has a manifest is whole."""
+    hashes = {name: _hash(folder / name) for name in files}
+    write_json(folder / "manifest.json", {"format": FORMAT, "sha256": hashes, "versions": dict(versions)})
+
+
+def verify(folder: Path, files: Sequence[str]) -> None:
+    """Refuse a folder whose files are not those that its manifest names.
+
+    Raises:
+        RunError: a file is absent, was changed, or a later version wrote it.
+    """
     if not folder.is_dir():
         raise RunError(f"no folder {folder}; give the run's folder, as printed at the end of its training")
     manifest = read_json(folder / "manifest.json")
@@ -93,7 +103,7 @@ def _verify(folder: Path) -> None:
     found = manifest.get("format")
     if found != FORMAT:
         raise RunError(f"{folder} has format {found!r}, this version reads {FORMAT}; install the version that wrote it, or train again")
-    for name in FILES:
+    for name in files:
         said = manifest["sha256"].get(name)
         seen = _hash(folder / name)
         if said != seen:

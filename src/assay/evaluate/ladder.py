@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,15 +93,24 @@ def recommend(candidates: Sequence[Candidate], target: NDArray[np.generic], loss
     if not candidates:
         raise InputError("0 trained models to choose from; train at least one")
     ordered = sorted(candidates, key=lambda c: c.complexity)
-    per_row = {one.name: one.per_row(target, loss) for one in ordered}
+    return simplest_of_the_best({one.name: one.per_row(target, loss) for one in ordered})
+
+
+def simplest_of_the_best(per_row: Mapping[str, NDArray[np.float64]]) -> str:
+    """`recommend` for models, the simplest first, whose losses on the same rows are known; the opening is that of "constant".
+
+    Example:
+        >>> simplest_of_the_best({"constant": np.array([2.0, 2.1]), "n-gram": np.array([1.0, 1.1]), "lstm": np.array([1.0, 1.1])})
+        'n-gram'
+    """
     best = min(per_row.values(), key=lambda losses: float(losses.mean()))
     best_se = mean_and_se(best)[1]
-    opening = float(per_row[next((c for c in ordered if c.name == "constant"), ordered[0]).name].mean())
-    for one in ordered:
-        behind, se = mean_and_se(_difference(per_row[one.name], best))
+    opening = float(per_row.get("constant", next(iter(per_row.values()))).mean())
+    for name, losses in per_row.items():
+        behind, se = mean_and_se(_difference(losses, best))
         if behind <= max(min(se, best_se), NEGLIGIBLE_SHARE * opening):
-            return one.name
-    return ordered[-1].name
+            return name
+    return list(per_row)[-1]
 
 
 def _difference(losses: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
