@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from assay.evaluate.weight_path import LossAndGradient, book_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import nn
 
     from assay.evaluate.learner_side import Sampled
     from assay.model.contract import Model
@@ -68,7 +70,8 @@ def network_bookings(
 def measure_network(model: NeuralModel, samples: Sequence[Sampled]) -> LossAndGradient:
     """Losses and gradients of a network on several sets of rows, as a function of its flat weights.
 
-    The function leaves the network at the weights it was last asked for; the caller puts the kept ones back.
+    Parameters that no optimiser moves, such as running statistics of batch norm, are booked like weights, for the loss hangs on
+    them too. The function leaves the network at the weights it was last asked for; the caller puts the kept ones back.
     """
     import torch
 
@@ -76,14 +79,29 @@ def measure_network(model: NeuralModel, samples: Sequence[Sampled]) -> LossAndGr
     parameters = list(network.parameters())
     sets = [(model.inputs(s.rows.data), model.targets(s.rows.target), torch.as_tensor(s.weight)) for s in samples]
 
+    still = [p for p in parameters if not p.requires_grad]
+
     def measure(point: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         model.load_parameters(point)
         losses, gradients = [], []
-        for inputs, target, weight in sets:
-            loss = (model.losses(inputs, target) * weight).mean()
-            slopes = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-            losses.append(loss.item())
-            gradients.append(np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(np.float64))
+        with _differentiable(still):
+            for inputs, target, weight in sets:
+                loss = (model.losses(inputs, target) * weight).mean()
+                slopes = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+                losses.append(loss.item())
+                gradients.append(np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(np.float64))
         return np.array(losses), np.stack(gradients)
 
     return measure
+
+
+@contextmanager
+def _differentiable(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """The parameters with gradients for the time of a `with`."""
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(False)

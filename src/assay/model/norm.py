@@ -156,10 +156,39 @@ class BatchNorm(Norm):
         places = x if self.images else x.reshape(-1, self.width)
         if self.training and places.numel() == self.width:
             raise InputError("batch norm saw 1 value a feature while training, which has no spread; give batches of 2 rows or more")
+        if not self.training and self.running_mean.requires_grad:
+            return self._by_formula(places).reshape(x.shape)
         normed = functional.batch_norm(
             places, self.running_mean, self.running_variance, self.weight, self.bias, self.training, self.momentum, self.epsilon
         )
         return normed.reshape(x.shape)
+
+    def _by_formula(self, places: Tensor) -> Tensor:
+        """The same when predicting, differentiable by the running statistics, which PyTorch's own is not."""
+        scale = self.weight * (self.running_variance + self.epsilon).rsqrt()
+        shift = -self.running_mean * scale if self.bias is None else self.bias - self.running_mean * scale
+        axes = (-1, *([1] * (places.dim() - 2)))
+        return places * scale.view(axes) + shift.view(axes)
+
+
+def keep_statistics_as_parameters(network: nn.Module) -> None:
+    """Make the running statistics of all batch norms parameters that no step of an optimiser moves.
+
+    They then travel, are kept and are booked with the weights of their layer: what a network predicts after an epoch is a function
+    of its parameters alone, as the path integral of the ledger needs it.
+
+    Example:
+        >>> layer = BatchNorm(2)
+        >>> keep_statistics_as_parameters(layer)
+        >>> [(name, p.requires_grad) for name, p in layer.named_parameters()][2:]
+        [('running_mean', False), ('running_variance', False)]
+    """
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            for name in ("running_mean", "running_variance"):
+                if name in module._buffers:
+                    held = module._buffers.pop(name)
+                    module.register_parameter(name, nn.Parameter(torch.as_tensor(held), requires_grad=False))
 
 
 class InstanceNorm(Norm):
