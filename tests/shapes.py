@@ -5,13 +5,15 @@ TYPE_CHECKING imports and wraps every function whose annotations name a shape. A
 """
 
 import ast
+import functools
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 DTYPES = ("Float", "Int", "Bool", "Shaped", "Num")
 AXES = {
@@ -43,6 +45,29 @@ def run_type_imports(module: ModuleType) -> None:
             exec(compile(ast.Module(node.body, []), module.__file__ or "", "exec"), vars(module))  # noqa: S102
 
 
+def described(value: object) -> object:
+    """What decides whether a value was checked before: a tensor's shape and type, which module it is, else its type."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return tuple(value.shape), value.dtype
+    return (type(value), id(value)) if hasattr(value, "named_parameters") else type(value)
+
+
+def once_a_shape(checked: Callable[..., Any], plain: FunctionType) -> Callable[..., Any]:
+    """Calls `checked` for every new combination of shapes, `plain` for those that passed: a training repeats one thousands of times."""
+    passed: set[object] = set()
+
+    @functools.wraps(plain)
+    def call(*args: Any, **named: Any) -> Any:
+        key = (*map(described, args), *((name, described(value)) for name, value in named.items()))
+        if key in passed:
+            return plain(*args, **named)
+        result = checked(*args, **named)
+        passed.add(key)
+        return result
+
+    return call
+
+
 def check(module: ModuleType) -> None:
     """Wrap every function of the module that names a shape, so that a call with another shape raises."""
     from beartype import beartype
@@ -51,7 +76,7 @@ def check(module: ModuleType) -> None:
     run_type_imports(module)
     for owner, name, function in functions_of(module):
         if names_a_shape(function):
-            setattr(owner, name, jaxtyped(typechecker=beartype)(function))
+            setattr(owner, name, once_a_shape(jaxtyped(typechecker=beartype)(function), function))
 
 
 class CheckingLoader(SourceFileLoader):
