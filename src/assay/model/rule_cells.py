@@ -174,11 +174,23 @@ def _thresholds(present: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(edges if len(edges) else distinct[:1])
 
 
-def fit_values(
-    rows: Rows, cells: NDArray[np.intp], n_cells: int, loss: Loss, prior: NDArray[np.float64], *, prior_rows: float = PRIOR_ROWS
+def fit_values(rows: Rows, cells: NDArray[np.intp], n_cells: int, loss: Loss, prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The prediction of each cell: its best constant mixed with `PRIOR_ROWS` rows of the prior; (cells, classes) or (cells,)."""
+    return cell_values(rows.target, rows.weight, cells, n_cells, loss, prior, PRIOR_ROWS)
+
+
+def cell_values(
+    target: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    cells: NDArray[np.intp],
+    n_cells: int,
+    loss: Loss,
+    prior: NDArray[np.float64],
+    prior_rows: float,
 ) -> NDArray[np.float64]:
-    """The prediction of each cell: its best constant mixed with `prior_rows` rows of the prior; (cells, classes) or (cells,)."""
-    target, weight = rows.target, np.ones(rows.size) if rows.weight is None else rows.weight
+    """`fit_values` for targets and weights alone, mixed with so many rows of the prior."""
+    if weight is None:
+        weight = np.ones(len(target))
     mass = np.bincount(cells, weights=weight, minlength=n_cells)
     if loss.elicits == "probability":
         classes = len(prior)

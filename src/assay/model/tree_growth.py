@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from assay.core.seeds import seed_for
-from assay.model.rule_cells import fit_values
+from assay.model.rule_cells import cell_values
 from assay.model.tree_input import TreeInput
 from assay.model.trees import Trees
 
@@ -83,7 +83,7 @@ def grow_tree(rows: Rows, loss: Loss, classes: int, *, leaves: int, leaf_rows: i
 
     Args:
         rows: To learn from.
-        loss: What its nodes predict the best constant of. Splits go by entropy or squared error.
+        loss: What its nodes predict the best constant of. Splits go by entropy, or by the squared error of the target or of its rank.
         classes: Number of classes, 0 for regression.
         leaves: At most so many.
         leaf_rows: Rows that each leaf has at least.
@@ -92,8 +92,7 @@ def grow_tree(rows: Rows, loss: Loss, classes: int, *, leaves: int, leaf_rows: i
     """
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    columns = TreeInput.fit(rows, classes, is_ranked=True)
-    matrix = as_single(columns.matrix(rows.data))
+    columns, matrix, cut = _read(rows, loss, classes)
     family = DecisionTreeClassifier if classes else DecisionTreeRegressor
     grower = family(
         criterion="entropy" if classes else "squared_error",
@@ -101,11 +100,25 @@ def grow_tree(rows: Rows, loss: Loss, classes: int, *, leaves: int, leaf_rows: i
         min_samples_leaf=min(leaf_rows, max(1, rows.size // SMALL_ROWS)),
         random_state=seed_for(seed, "tree"),
     )
-    grower.fit(matrix, rows.target, sample_weight=rows.weight)
+    grower.fit(matrix, cut, sample_weight=rows.weight)
     trees = Trees.of_decision_trees([grower.tree_], matrix.shape[1])
     prior = loss.best_constant(rows.target, rows.weight, classes=classes)
     ends = next(trees.each(matrix.astype(np.float64))).astype(np.intp)
     return Grown(columns, trees, _values_of_all(trees, ends, rows, loss, prior, prior_rows))
+
+
+def _read(rows: Rows, loss: Loss, classes: int) -> tuple[TreeInput, NDArray[np.float32], NDArray[Any]]:
+    """What trees read of the rows, and the target by which they are cut.
+
+    For the absolute error that is the rank of the target: ranks have the same medians, and a few huge values do not draw all the
+    cuts to themselves.
+    """
+    if loss.elicits == "median":
+        from scipy.stats import rankdata
+
+        rows = replace(rows, target=rankdata(rows.target) / rows.size)
+    columns = TreeInput.fit(rows, classes, is_ranked=True)
+    return columns, as_single(columns.matrix(rows.data)), rows.target
 
 
 def parents_of(trees: Trees) -> NDArray[np.intp]:
@@ -138,7 +151,7 @@ def _values_of_all(
     for level in range(int(depth.max()), -1, -1):
         at = np.where(depth[at] > level, parents[at], at)
         here = depth == level
-        values[here] = fit_values(rows, at, n_nodes, loss, prior, prior_rows=prior_rows)[here]
+        values[here] = cell_values(rows.target, rows.weight, at, n_nodes, loss, prior, prior_rows)[here]
     return values
 
 
@@ -152,8 +165,7 @@ def grow_forest(rows: Rows, loss: Loss, classes: int, *, trees: int, leaves: int
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    columns = TreeInput.fit(rows, classes, is_ranked=True)
-    matrix = as_single(columns.matrix(rows.data))
+    columns, matrix, cut = _read(rows, loss, classes)
     family = RandomForestClassifier if classes else RandomForestRegressor
     grower = family(
         n_estimators=trees,
@@ -163,7 +175,7 @@ def grow_forest(rows: Rows, loss: Loss, classes: int, *, trees: int, leaves: int
         n_jobs=-1 if matrix.size >= THREADED_CELLS else 1,
         random_state=seed_for(seed, "forest"),
     )
-    grower.fit(matrix, rows.target, sample_weight=rows.weight)
+    grower.fit(matrix, cut, sample_weight=rows.weight)
     grown = Trees.of_decision_trees([one.tree_ for one in grower.estimators_], matrix.shape[1])
     prior = loss.best_constant(rows.target, rows.weight, classes=classes)
     values = np.repeat(prior[None], len(grown.nodes), axis=0)
@@ -172,5 +184,5 @@ def grow_forest(rows: Rows, loss: Loss, classes: int, *, trees: int, leaves: int
         grower.estimators_samples_, grown.first_node[:-1], grown.first_node[1:], grown.each(walked), strict=True
     ):
         cells = said.astype(np.intp)[sample] - start
-        values[start:stop] = fit_values(rows.take(sample), cells, int(stop - start), loss, prior, prior_rows=prior_rows)
+        values[start:stop] = cell_values(*rows.take_targets(sample), cells, int(stop - start), loss, prior, prior_rows)
     return Grown(columns, grown, values)
