@@ -11,9 +11,11 @@ from assay.face.view import amount, quantity
 
 if TYPE_CHECKING:
     from assay.core.eval_evidence import Calibration, Rung, Slice
+    from assay.core.image_evidence import ImageEvidence
     from assay.core.ledger import Side
     from assay.core.table_evidence import ColumnEvidence
     from assay.core.trace_evidence import TraceEvidence
+    from assay.face.report.contact_sheet import Region
     from assay.face.report.look import Chart
     from assay.face.report.steps import Step
 
@@ -225,6 +227,27 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], width: in
     texts = base.mark_text(color=INK, aria=False, fontSize=13 if len(order) <= 6 else 10).encode(text="text:N")
     side = max(170, min(440, 52 * len(order) + 90))
     return stack([tiles, texts], min(width, 140 + 90 * len(order)), side)
+
+
+def regions(found: Sequence[Region], image: ImageEvidence, unit: str, width: int = WIDE) -> Chart:
+    """What each region of an image took off the held-out loss, laid out as in the image; the shade is the share of the largest."""
+    import altair as alt
+
+    high = max((abs(r.amount) for r in found), default=1.0) or 1.0
+    cells = [
+        {"row": r.row, "column": r.column, "size": max(0.0, r.amount) / high, "text": amount(r.amount, unit, high, signed=False),
+         "told": f"row {r.row}, column {r.column}: {quantity(r.amount, unit)}"}
+        for r in found
+    ]  # fmt: skip
+    base = over(cells).encode(
+        x=alt.X("column:O", title="column", axis=alt.Axis(labelAngle=0, orient="top")), y=alt.Y("row:O", title="row", axis=labels(width))
+    )
+    tiles = base.mark_rect(stroke=FAINT, strokeWidth=0.5, fill=BLUE).encode(
+        fillOpacity=alt.FillOpacity("size:Q", scale=alt.Scale(domain=[0, 1], range=[0.02, 0.62]), legend=None), description="told:N"
+    )
+    texts = base.mark_text(color=INK, aria=False).encode(text="text:N")
+    side = min(width, 340)
+    return stack([tiles, texts], side, max(120, round(side * min(1.5, image.height / image.width))))
 
 
 def residuals(pairs: Sequence[tuple[float, float]], target: str, width: int = WIDE) -> Chart:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from assay.face.report import pictures
+from assay.face.report import contact_sheet, pictures
 from assay.face.report.steps import leading
 from assay.face.view import (
     NOISE_SE,
@@ -44,49 +44,61 @@ def render(view: RunView) -> str:
 
     A part that the run does not have says so in one line instead of vanishing.
     """
+    if view.corpus is not None:
+        from assay.face.report import language_page
+
+        return language_page.render(view)
     columns, left_out = telling_columns(view)
-    shown, folded = unfolded(view.report.findings)
-    pages = rule_pages(view)
     ledger = view.ledger
     sources = leading(ledger.sources.bookings, MOST_SOURCES) if ledger else ((), ())
-    return template().render(
-        view=view,
-        verdict=verdict(view),
-        memorises=is_told_memorising,
-        alarm=bool(leaking_columns(view)),
-        options=[(name, value) for name, value in view.config.items() if value not in (None, "", (), [], {}, False)],
-        style=_data("style.css"),
-        pages=pages,
+    return template("page.html").render(
+        **common(view),
         pictures=pictures.of_view(view),
-        shown=shown,
-        folded=folded,
-        most_folded=MOST_FOLDED,
         sources=sources,
         leaking=leaking_columns(view),
         learners=learner_sides(view),
         confusions=most_confused(view),
         columns=[(c, pictures.of_column(c, i)) for i, c in enumerate(columns)],
         left_out=left_out,
+        images=contact_sheet.sheets(view),
     )
 
 
-@cache
-def template() -> Template:
-    """The compiled page template; values are escaped unless the page itself made them."""
-    from jinja2 import Environment, StrictUndefined
+def common(view: RunView) -> dict[str, Any]:
+    """What the page of every run needs, on a table or on text."""
+    shown, folded = unfolded(view.report.findings)
+    return {
+        "view": view,
+        "verdict": verdict(view),
+        "memorises": is_told_memorising,
+        "alarm": bool(leaking_columns(view)),
+        "options": [(name, value) for name, value in view.config.items() if value not in (None, "", (), [], {}, False)],
+        "style": _data("style.css"),
+        "pages": rule_pages(view),
+        "shown": shown,
+        "folded": folded,
+        "most_folded": MOST_FOLDED,
+    }
 
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+@cache
+def template(name: str) -> Template:
+    """A compiled page template; values are escaped unless the page itself made them."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    loader = FunctionLoader(_data)
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
     made.filters.update(quantity=quantity, percent=percent, price=price_text, figure=amount, values=values_text, p=p_text)
     made.filters.update(metric=metric_text, remedy=remedy_html, short="{:.2g}".format, calibration=calibration_text)
-    return made.from_string(_data("page.html"))
+    return made.get_template(name)
 
 
 def telling_columns(view: RunView) -> tuple[list[ColumnEvidence], int]:
-    """The columns to show, in the table's order, and how many are left out.
+    """The columns to show, in the table's order, and how many are left out; pixels of images are shown as images.
 
     Of more than `MOST_COLUMNS` those are shown that play a role, that a finding names, or that tell most about the target.
     """
-    columns = list(view.table.columns)
+    columns = [c for c in view.table.columns if not c.image]
     if len(columns) <= MOST_COLUMNS:
         return columns, 0
     named = {str(c) for f in view.report.findings for c in (f.at.get("column"), *f.at.get("columns", ())) if c}
@@ -160,6 +172,8 @@ def values_text(column: ColumnEvidence) -> str:
         if column.kind == "date":
             return f"{_day(column.minimum)} to {_day(column.maximum)}"
         return f"{_plain(column.minimum)} to {_plain(column.maximum)}{middle}"
+    if column.kind == "image":
+        return f"{column.distinct:,} different images"
     if not column.top:
         return "no value" if column.missing == column.rows else f"texts of {column.mean_length:.0f} characters on average"
     words = ", ".join(f"{_cut(value)} ({n:,})" for value, n in column.top[:3])

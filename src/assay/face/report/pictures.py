@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from assay.face.report import charts
+from assay.face.report import charts, contact_sheet
 from assay.face.report.drawing import figure, svg_of
 from assay.face.report.steps import steps_of
 from assay.face.view import RunView, leaking_columns, quantity
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from assay.core.ledger import Ledger
     from assay.core.table_evidence import ColumnEvidence
     from assay.face.report.look import Chart
     from assay.face.report.steps import Step
@@ -55,10 +56,28 @@ def _of_books(view: RunView) -> list[Wanted]:
         )
         caption = "Thin lines at the ends of the bars are one standard error. Amounts below zero take loss away."
         wanted.append(("waterfall", label, caption, partial(_waterfall, steps, ledger.unit)))
+        wanted += _of_regions(view, ledger)
     if found is not None and found.ladder:
         label = "Held-out loss by model: " + ", ".join(f"{r.name} {quantity(r.held_out_loss, found.unit)}" for r in found.ladder)
         caption = "Thin lines are one standard error; the dashed line is the opening balance."
         wanted.append(("ladder", label, caption, lambda width: charts.ladder(found.ladder, found.unit, found.opening, view.model, width)))
+    return wanted
+
+
+def _of_regions(view: RunView, ledger: Ledger) -> list[Wanted]:
+    wanted: list[Wanted] = []
+    for place, image in enumerate(view.table.images):
+        booked = contact_sheet.regions(ledger, image.name)
+        if not booked:
+            continue
+        best = max(booked, key=lambda r: r.amount)
+        label = (
+            f"Loss taken away by each region of {image.name}: most by row {best.row}, column {best.column} "
+            f"({quantity(best.amount, ledger.unit)})"
+        )
+        size = f"The {image.height}x{image.width} {image.name}"
+        caption = f"{size} in {len(booked)} regions; each figure is what its pixels took off the loss, in {ledger.unit}."
+        wanted.append((f"regions-{place}", label, caption, partial(charts.regions, booked, image, ledger.unit)))
     return wanted
 
 

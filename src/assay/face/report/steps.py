@@ -43,7 +43,7 @@ def steps_of(ledger: Ledger, leaking: Collection[str] = (), most: int = 10) -> t
     low = _axis_start(ledger)
     steps = [Step("opening", "balance", low, ledger.opening, amount(ledger.opening, ledger.unit, ledger.opening), low=low)]
     level = ledger.opening
-    shown, rest = leading(ledger.sources.bookings, most)
+    shown, rest = leading(ledger.sources.bookings, most) if not ledger.sources.in_order else (ledger.sources.bookings, ())
     for one in shown:
         kind = "leaking" if one.name in leaking else "learned" if one.held_out >= 0 else "raises the loss"
         steps.append(_change(one.name, kind, (level, -one.held_out), ledger, one.se, low=low))
