@@ -85,7 +85,7 @@ def train(
         table: A pandas, Polars or Arrow table, a dict of arrays, a path, a glob or the name of a bundled sample.
         target: Column to predict; a bundled sample knows its own, of a folder of images it is the sub-folder.
         task: "classification" or "regression"; inferred from the target when None.
-        model: Train this one of the ladder alone: constant, one-rule, linear, boosting or mlp.
+        model: Train this family alone; `assay models` lists them.
         loss: log, squared or absolute.
         group: Column whose rows stay on one side of the split.
         time: Column to split by: train on the past, test on the latest rows.
@@ -123,11 +123,9 @@ def train(
         "test": str(test),
         "seed": seed,
         "budget": budget,
-        "encoding": reading.get("encoding"),
-        "separator": reading.get("separator"),
+        **{name: reading.get(name) for name in ("encoding", "separator", "image_size")},
         "missing": tuple(reading.get("missing") or ()),
         "types": dict(reading["types"]) if reading.get("types") else None,
-        "image_size": reading.get("image_size"),
     }
     with _listener(progress, quiet) as listener:
         if resume:

@@ -10,6 +10,7 @@ from typing import Any
 from assay.core.errors import Interrupted, OptionError, RunError
 from assay.face.commands.parser import Parser, command_of, one_of
 from assay.face.commands.reading import SOURCE_HELP, add_columns, add_reading, reading_options
+from assay.model.family import FAMILIES
 
 TRAIN_EXAMPLES = """
 assay train adult.csv --target income
@@ -21,7 +22,7 @@ DEMO_EXAMPLES = """
 assay demo
 assay demo --out runs/demo --overwrite
 """
-MODELS = ("constant", "one-rule", "linear", "boosting", "mlp")
+MODELS = tuple(one.name for one in FAMILIES)
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -43,7 +44,10 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
         help="classification or regression (default: from the target)",
     )
     train.add_argument(
-        "--model", metavar="NAME", type=one_of(*MODELS), help=f"train one of {', '.join(MODELS)} (default: all, and recommend one)"
+        "--model",
+        metavar="NAME",
+        type=one_of(*MODELS),
+        help="train this family alone, see assay models (default: a ladder of them, and recommend one)",
     )
     train.add_argument("--loss", metavar="NAME", help="log, squared or absolute (default: log for classes, squared for numbers)")
     add_columns(

@@ -24,6 +24,7 @@ from assay.face.job.rungs import Trained, climb
 from assay.face.job.settings import IN_MEMORY, Settings
 from assay.face.job.stages import Stages, finished, publish, refuse_others, stem_of, versions
 from assay.face.progress import Noting, Progress, Silent
+from assay.model.family import family
 from assay.train.folder import RunFolder, free_name
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def run(
     listener = progress or Silent()
     path = Path(out) if out is not None else free_name(Path("runs"), stem_of(settings.source))
     RunFolder.refuse(path, overwrite=overwrite)
-    if settings.model == "mlp" and find_spec("torch") is None:
-        raise ExtraMissing("the MLP", "torch")
+    if settings.model is not None and family(settings.model).needs_torch and find_spec("torch") is None:
+        raise ExtraMissing(f"model {settings.model!r}", "torch")
     listener.stage("read")
     started = time.monotonic()
     table = read_source(source, settings)

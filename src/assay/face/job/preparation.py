@@ -12,6 +12,7 @@ from assay.core.seeds import seed_for
 from assay.face.job.settings import Settings
 from assay.model.contract import Rows
 from assay.model.encoding import Encoder
+from assay.model.family import refuse_unfit
 from assay.objective import Loss, loss_for
 from assay.table import Roles, Split, Table, TargetColumn, check_parts, concat, read, split, target_of
 
@@ -94,13 +95,15 @@ def prepare(table: Table, settings: Settings) -> Parts:
     """Cut a table by the settings and encode it by its training rows.
 
     Raises:
-        InputError: too few rows, a part without a second class, a weight that is no positive number.
+        InputError: too few rows, a part without a second class, a weight that is no positive number, a model for another task.
     """
     given: int | None = None
     if settings.test_share is None:
         held_out = read_source(settings.test, settings, like=table)
         given, table = table.rows, concat(table, held_out)
     target = target_of(table, settings.task)
+    if settings.model is not None:
+        refuse_unfit(settings.model, target.task)
     known = table.take(target.rows_kept)
     if known.rows < MIN_ROWS:
         raise InputError(f"{known.rows} rows with a known {settings.target!r}; training, stopping and testing need at least {MIN_ROWS}")

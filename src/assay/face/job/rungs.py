@@ -15,11 +15,11 @@ from assay.core.errors import ExtraMissing
 from assay.core.files import read_json, write_json
 from assay.core.seeds import seed_for
 from assay.face.job.preparation import Parts
-from assay.face.job.settings import LADDER, Settings
+from assay.face.job.settings import Settings
 from assay.face.progress import Progress
-from assay.model.registry import model_class
+from assay.model.registry import ladder_names, model_class
 from assay.objective.calibration import apply_temperature, fit_temperature
-from assay.train.fit import Training, fit
+from assay.train.ladder import Training, fit_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
     A rung that an earlier, interrupted run kept is read instead of trained. A rung is left out, with a note, when torch is
     absent or the budget is used up; of what is left of the budget a rung may take an even part, so that the last has one too.
     """
-    names = LADDER if settings.model is None else tuple(dict.fromkeys(("constant", settings.model)))
+    names = _rungs(parts) if settings.model is None else tuple(dict.fromkeys(("constant", settings.model)))
     started = time.monotonic()
     for place, name in enumerate(names):
         left = None if settings.budget is None else settings.budget - (time.monotonic() - started)
@@ -86,6 +86,12 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
         yield trained
 
 
+def _rungs(parts: Parts) -> tuple[str, ...]:
+    """The ladder of these rows; neural rungs are named also where torch is absent, so that the run says what it left out."""
+    has_text = "text" in parts.encoder.kinds.values()
+    return ladder_names(torch_available=True, text=has_text, task=parts.loss.task)
+
+
 def train_one(
     name: str, parts: Parts, settings: Settings, keep: Path | None, progress: Progress, budget_seconds: float | None = None
 ) -> Trained:
@@ -97,7 +103,7 @@ def train_one(
         spent = time.monotonic() - started
         progress.update(spent / max(spent + seconds_left, 1e-9), valid_loss, seconds_left, parts.loss.unit)
 
-    training = fit(
+    training = fit_model(
         model,
         parts.rows(parts.fit),
         valid,

@@ -6,10 +6,10 @@ import shlex
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from assay.core.errors import OptionError, nearest
+from assay.core.errors import OptionError
 from assay.core.evidence import build, plain
+from assay.model.family import family
 
-LADDER = ("constant", "one-rule", "linear", "boosting", "mlp")
 MAX_TEST_SHARE = 0.9
 IN_MEMORY = "table in memory"
 
@@ -55,8 +55,8 @@ class Settings:
     image_size: str | None = None
 
     def __post_init__(self) -> None:
-        if self.model is not None and self.model not in LADDER:
-            raise OptionError(f"no model {self.model!r}; {nearest(self.model, LADDER)}")
+        if self.model is not None:
+            family(self.model)
         if self.task not in (None, "classification", "regression"):
             raise OptionError(f"no task {self.task!r}; it is 'classification' or 'regression'")
         if self.budget is not None and not self.budget > 0:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.face.terminal.findings import findings_text
+from assay.face.terminal.language import bytes_row, language_text
 from assay.face.terminal.layout import Paper, columns, cut, paper_of_stdout, wrapped
-from assay.face.view import NOISE_SE, RunView, amount, is_told_memorising, percent, verdict
+from assay.face.view import NOISE_SE, RunView, amount, is_told_memorising, noun_of, percent, verdict
 
 if TYPE_CHECKING:
     from assay.core.eval_evidence import EvalEvidence
@@ -26,7 +27,7 @@ def ledger_text(ledger: Ledger, paper: Paper | None = None) -> str:
         paper: What is written on; standard output when None.
     """
     on = paper or paper_of_stdout()
-    lines = [on.paint(f"Ledger of {ledger.model} on {ledger.rows:,} held-out rows, in {ledger.unit}", "bold")]
+    lines = [on.paint(f"Ledger of {ledger.model} on {ledger.rows:,} held-out {noun_of(ledger.unit)}s, in {ledger.unit}", "bold")]
     lines.append(f"  opening {_of(ledger, ledger.opening)}   the best constant answer")
     lines += _source_lines(ledger, on)
     gone = ledger.reduction / ledger.opening if ledger.opening else 0.0
@@ -60,7 +61,7 @@ def ladder_text(found: EvalEvidence, recommended: str = "", paper: Paper | None 
                 cut(r.note, on.width - 60),
             ]
         )
-    title = on.paint(f"Ladder on {found.rows:,} held-out rows, loss in {found.unit}; -> is recommended", "bold")
+    title = on.paint(f"Ladder on {found.rows:,} held-out {noun_of(found.unit)}s, loss in {found.unit}; -> is recommended", "bold")
     return "\n".join([title, *columns([head, *rows], "llrrrl", indent="  ")])
 
 
@@ -73,6 +74,8 @@ def run_text(view: RunView, paper: Paper | None = None) -> str:
     if view.evaluation is not None and view.evaluation.ladder:
         untrained = (wrapped(note, on, first="  ", later="  ") for note in view.untrained)
         parts.append("\n".join([ladder_text(view.evaluation, view.model, on), *untrained]))
+    if view.language is not None and view.corpus is not None:
+        parts.append(language_text(view.language, view.corpus, on))
     return "\n\n".join([*parts, findings_text(view.report, on, MOST_FINDINGS)])
 
 
@@ -92,12 +95,13 @@ def compare_text(first: RunView, second: RunView, paper: Paper | None = None) ->
 
 
 def _source_lines(ledger: Ledger, on: Paper) -> list[str]:
-    bookings = sorted(ledger.sources.bookings, key=lambda b: -abs(b.held_out))
-    shown, rest = (bookings, []) if len(bookings) <= MOST_SOURCES + 1 else (bookings[:MOST_SOURCES], bookings[MOST_SOURCES:])
+    side = ledger.sources
+    bookings = list(side.bookings) if side.in_order else sorted(side.bookings, key=lambda b: -abs(b.held_out))
+    shown, rest = (bookings, []) if side.in_order or len(bookings) <= MOST_SOURCES + 1 else (bookings[:MOST_SOURCES], bookings[MOST_SOURCES:])
     largest = max((abs(b.held_out) for b in shown), default=0.0)
     rows = [
         [cut(b.name, NAME_ROOM), _of(ledger, b.held_out), _se(ledger, b.se), _drawn(b, largest, on)]
-        for b in sorted(shown, key=lambda b: -b.held_out)
+        for b in (shown if side.in_order else sorted(shown, key=lambda b: -b.held_out))
     ]
     if rest:
         total = sum(b.held_out for b in rest)
@@ -157,6 +161,7 @@ def _side_by_side(first: RunView, second: RunView, on: Paper) -> list[list[str]]
     if one is None or two is None:
         return [*rows, ["ledger", "made" if one else "none", "made" if two else "none", "no books to compare"]]
     rows.append(["unit", one.unit, two.unit, "" if one.unit == two.unit else "not comparable"])
+    rows += bytes_row(first, second)
     for name in ("opening", "closing", "reduction", "honest"):
         a, b = float(getattr(one, name)), float(getattr(two, name))
         noise = NOISE_SE * (one.closing_se**2 + two.closing_se**2) ** 0.5

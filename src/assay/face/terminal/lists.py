@@ -1,4 +1,4 @@
-"""Lists as text: the rules there are, the bundled samples."""
+"""Lists as text: the rules there are, the families of models, the bundled samples."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ def rules_text(rules: Mapping[str, Any], paper: Paper | None = None) -> str:
     head = [on.paint(word, "soft") for word in ("code", "name", "severity", "reads", "what it names")]
     room = max(20, on.width - sum(max((len(r[i]) for r in [head, *rows]), default=0) + 2 for i in range(4)))
     return "\n".join(columns([head, *([*r[:4], cut(r[4], room)] for r in rows)], "lllll"))
+
+
+def families_text(families: Iterable[Any], paper: Paper | None = None) -> str:
+    """Families of models in a table: name (with * on the ladder), tasks, what they read, what they assume.
+
+    Args:
+        families: As `assay.model.family.FAMILIES` has them.
+        paper: What is written on; standard output when None.
+    """
+    on = paper or paper_of_stdout()
+    rows = [
+        [f"{one.name}{' *' * (one.on_ladder or one.on_text_ladder)}", ", ".join(one.tasks), ", ".join(one.reads), one.assumes]
+        for one in families
+    ]
+    head = [on.paint(word, "soft") for word in ("family", "tasks", "reads", "assumes that")]
+    room = max(20, on.width - sum(max((len(r[i]) for r in [head, *rows]), default=0) + 2 for i in range(3)))
+    return "\n".join(columns([head, *([*r[:3], cut(r[3], room)] for r in rows)], "llll"))
 
 
 def samples_text(samples: Iterable[Any], paper: Paper | None = None) -> str:
