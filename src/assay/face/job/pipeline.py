@@ -89,11 +89,10 @@ def run(
         "versions": versions(),
     }
     parts = prepare(table, settings)
-    left_out = [f"column {column!r} is not read: {why}" for column, why in parts.encoder.left_out.items()]
     infinite = [
         f"column {column!r}: {n:,} infinite numbers in the training rows count as missing" for column, n in parts.encoder.infinite.items()
     ]
-    record["notes"] = [*parts.table.notes, *parts.target.notes, *parts.split.notes, *left_out, *infinite]
+    record["notes"] = [*parts.table.notes, *parts.target.notes, *parts.split.notes, *parts.encoder.unread, *infinite]
     record["all_rows"] = parts.table.fingerprint
     if out is None:  # another run may have taken the name while this one read its rows
         path = free_name(Path("runs"), stem_of(settings.source))
