@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from assay.table.table import Table
 
+FEWEST_TOLD_TOGETHER = 5
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -82,6 +84,25 @@ class Encoder:
             why = "; ".join(f"{c!r}: {reason}" for c, reason in list(left_out.items())[:4]) or "there is none besides the target"
             raise ColumnError(f"no column is left that a model could read ({why}); give a table with features that vary")
         return cls(tuple(columns), kinds, left_out, infinite, images)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Which features no model reads and why, one sentence each; many for the same reason, as pixels at the rim, in one.
+
+        Example:
+            >>> Encoder((), {}, {"x": "it is 0 in every training row"}).unread
+            ("column 'x' is not read: it is 0 in every training row",)
+        """
+        by_reason: dict[str, list[str]] = {}
+        for name, why in self.left_out.items():
+            by_reason.setdefault(why, []).append(name)
+        told = []
+        for why, names in by_reason.items():
+            if len(names) > FEWEST_TOLD_TOGETHER:
+                told.append(f"{len(names):,} columns are not read, such as {names[0]!r}: {why}")
+            else:
+                told += [f"column {name!r} is not read: {why}" for name in names]
+        return tuple(told)
 
     def transform(self, table: Table) -> Encoded:
         """The encoding of any table that has the columns read.
