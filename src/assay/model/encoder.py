@@ -12,8 +12,8 @@ import polars as pl
 from assay.core.errors import ColumnError, RunError, nearest
 from assay.model.columns import CategoryColumn, Column, DateColumn, NumberColumn, TextColumn
 from assay.model.encoded import Encoded
-from assay.model.picture import ImageColumn, Pictures, learn_image
 from assay.model.learn_columns import learn_category, learn_date, learn_number, learn_text
+from assay.model.picture import ImageColumn, Pictures, learn_image
 from assay.model.text_words import Texts
 from assay.table.date import is_day_first
 
