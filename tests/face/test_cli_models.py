@@ -1,17 +1,30 @@
 """`assay models` lists what `--model` takes, and says of each what it assumes."""
 
 import json
+import re
 
 import pytest
 
 from assay.face.cli import main
-from assay.model.family import FAMILIES
+from assay.face.terminal import family_text
+from assay.face.terminal.layout import Paper
+from assay.model.family import FAMILIES, family
 
 
 def test_the_list_names_every_family_once(capsys):
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1 : len(FAMILIES) + 1]] == [one.name for one in FAMILIES]
+    assert [line.split()[0] for line in lines[1:-1] if not line.startswith(" ")] == [one.name for one in FAMILIES]
+    told = " ".join(" ".join(lines).split())
+    assert all(len(line) <= 120 for line in lines)
+    assert f"{len(FAMILIES)} families" in told
+
+
+def test_the_list_names_the_options_of_size_and_the_extra(capsys):
+    assert main(["models"]) == 0
+    mlp = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mlp"))
+    assert "torch" in mlp
+    assert [word for word in mlp.split() if word.startswith("--")] == re.findall(r"--[a-z-]+", family("mlp").sizes)
 
 
 def test_json_has_every_field(capsys):
@@ -23,7 +36,18 @@ def test_json_has_every_field(capsys):
 
 def test_one_family_whole(capsys):
     assert main(["models", "naive-bayes"]) == 0
-    assert "where the table has a text column" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "where the table has a text column" in told
+    assert "McCallum and Nigam 1998" in told
+    assert main(["models", "naive-bayes", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "naive-bayes"
+
+
+@pytest.mark.parametrize("one", FAMILIES, ids=lambda one: one.name)
+def test_every_family_says_what_it_is_without_being_imported(one):
+    text = family_text(one, Paper(72))
+    assert max(map(len, text.splitlines())) <= 72
+    assert "\n\n" in text
 
 
 def test_an_unknown_family_offers_the_nearest(capsys):

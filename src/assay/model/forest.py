@@ -26,7 +26,7 @@ SHOWN_COLUMNS = 4
 
 
 class Forest(Model):
-    """The mean of the predictions of `TREES` trees; the rows that a leaf has at least are chosen on the validation rows.
+    """The mean of the predictions of many trees; the rows that a leaf has at least are chosen on the validation rows.
 
     Source: Breiman 2001; leaf shares with an m-estimate as in Provost and Domingos 2003.
     """

@@ -97,10 +97,10 @@ class Memory:
 
 
 class Neighbours(Model):
-    """The `count` rows nearest by Euclidean distance vote; numbers are scaled by their deviation, codes are one-hot.
+    """The rows nearest by Euclidean distance vote; numbers are scaled by their deviation, codes are one-hot.
 
     Two rows that differ in a category are as far apart as two that differ by 1.4 deviations in a number; texts differ by at most
-    that, by the angle between their TF-IDF vectors. At most `MAX_KEPT_ROWS` rows are kept, drawn at random.
+    that, by the angle between their TF-IDF vectors. Of a large table a random part is kept.
 
     Source: Fix and Hodges 1951; Cover and Hart 1967.
     """

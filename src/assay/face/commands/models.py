@@ -36,14 +36,13 @@ def run_models(arguments: argparse.Namespace) -> int:
         listed = [as_dict(one) for one in chosen]
         print(json.dumps(listed if arguments.name is None else listed[0], indent=1))
         return 0
-    from assay.face.terminal import model_text, models_text
+    from assay.face.terminal import families_text, family_text
 
     if arguments.name is not None:
-        print(model_text(chosen[0]))
+        print(family_text(chosen[0]))
         return 0
-    print(models_text(chosen))
-    print(f"{len(chosen)} families; * is on the ladder that is climbed without --model, t where there is a text column.")
-    print("assay models NAME says more of one; assay train SOURCE --target COLUMN --model NAME trains it.")
+    print(families_text(chosen))
+    print(f"{len(chosen)} families; * is trained without --model, (*) where there is a text column; assay models NAME says more of one.")
     return 0
 
 

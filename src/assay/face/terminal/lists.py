@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import importlib.util
+import re
+import textwrap
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from assay.face.terminal.layout import Paper, clean, columns, cut, paper_of_stdout
+from assay.face.terminal.layout import Paper, clean, columns, cut, paper_of_stdout, wrapped
+
+_OPTION = re.compile(r"--[a-z-]+")
 
 
 def rules_text(rules: Mapping[str, Any], paper: Paper | None = None) -> str:
@@ -29,24 +36,46 @@ def rules_text(rules: Mapping[str, Any], paper: Paper | None = None) -> str:
     ]
     head = [on.paint(word, "soft") for word in ("code", "name", "severity", "reads", "what it names")]
     room = max(20, on.width - sum(max((len(r[i]) for r in [head, *rows]), default=0) + 2 for i in range(4)))
-    return "\n".join(columns([head, *([*r[:4], cut(r[4], room)] for r in rows)], "lllll"))
+    lines = [head]
+    for *known, assumed in rows:
+        first, *more = textwrap.wrap(assumed, room)
+        lines += [[*known, first], *(["", "", "", "", rest] for rest in more)]
+    return "\n".join(columns(lines, "lllll"))
 
 
-def families_text(families: Iterable[Any], paper: Paper | None = None) -> str:
-    """Families of models in a table: name (with * on the ladder), tasks, what they read, what they assume.
+def family_text(one: Any, paper: Paper | None = None) -> str:
+    """One family whole: what it does, reads, assumes, chooses and needs, and what its code says of itself.
 
     Args:
-        families: As `assay.model.family.FAMILIES` has them.
+        one: A `assay.model.family.Family`.
         paper: What is written on; standard output when None.
     """
     on = paper or paper_of_stdout()
-    rows = [
-        [f"{one.name}{' *' * (one.on_ladder or one.on_text_ladder)}", ", ".join(one.tasks), ", ".join(one.reads), one.assumes]
-        for one in families
-    ]
-    head = [on.paint(word, "soft") for word in ("family", "tasks", "reads", "assumes that")]
-    room = max(20, on.width - sum(max((len(r[i]) for r in [head, *rows]), default=0) + 2 for i in range(3)))
-    return "\n".join(columns([head, *([*r[:3], cut(r[3], room)] for r in rows)], "llll"))
+    ladder = "always" if one.on_ladder else "where the table has a text column" if one.on_text_ladder else "no; name it with --model"
+    told = {
+        "predicts": ", ".join(one.tasks),
+        "reads": ", ".join(one.reads) or "nothing",
+        "assumes that": one.assumes,
+        "chooses": one.chooses or "nothing",
+        "sizes": one.sizes or "none to give",
+        "on the ladder": ladder,
+        "needs": "the extra 'torch'" if one.needs_torch else "nothing more",
+    }
+    width = max(map(len, told)) + 2
+    lines = [wrapped(text, on, first=name.ljust(width), later=" " * width) for name, text in told.items()]
+    paragraphs = [wrapped(" ".join(part.split()), on) for part in _prose(one)]
+    return "\n".join([on.paint(one.name, "bold"), *lines, "", "\n\n".join(paragraphs)]).rstrip()
+
+
+def _prose(one: Any) -> list[str]:
+    """The paragraphs of the class's docstring up to its sections, and its sources; read without importing what the class imports."""
+    spec = importlib.util.find_spec(one.module)
+    if spec is None or spec.origin is None:
+        return []
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == one.class_name]
+    text = (ast.get_docstring(classes[0]) if classes else None) or ""
+    return [part for part in text.split("\n\n") if not part.startswith(("Args:", "Attributes:", "Example:"))]
 
 
 def samples_text(samples: Iterable[Any], paper: Paper | None = None) -> str:
