@@ -36,7 +36,30 @@ def rules_text(rules: Mapping[str, Any], paper: Paper | None = None) -> str:
     ]
     head = [on.paint(word, "soft") for word in ("code", "name", "severity", "reads", "what it names")]
     room = max(20, on.width - sum(max((len(r[i]) for r in [head, *rows]), default=0) + 2 for i in range(4)))
-    lines = [head]
+    return "\n".join(columns([head, *([*r[:4], cut(r[4], room)] for r in rows)], "lllll"))
+
+
+def families_text(families: Iterable[Any], paper: Paper | None = None) -> str:
+    """Families of models in a table: name, tasks, the options of size that they take, the extra they need, what they assume.
+
+    Args:
+        families: As `assay.model.family.FAMILIES` has them.
+        paper: What is written on; standard output when None.
+    """
+    on = paper or paper_of_stdout()
+    rows = [
+        [
+            one.name + (" *" if one.on_ladder else " (*)" if one.on_text_ladder else ""),
+            ", ".join({"classification": "classes", "regression": "values"}.get(task, task) for task in one.tasks),
+            " ".join(_OPTION.findall(one.sizes)),
+            "torch" if one.needs_torch else "",
+            one.assumes,
+        ]
+        for one in families
+    ]
+    titles = ["family", "predicts", "sizes", "needs", "assumes that"]
+    room = max(20, on.width - sum(max(len(r[i]) for r in [titles, *rows]) + 2 for i in range(4)))
+    lines = [[on.paint(title, "soft") for title in titles]]
     for *known, assumed in rows:
         first, *more = textwrap.wrap(assumed, room)
         lines += [[*known, first], *(["", "", "", "", rest] for rest in more)]
