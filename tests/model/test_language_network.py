@@ -8,6 +8,7 @@ import torch
 
 from assay.core.errors import OptionError, RunError
 from assay.model import language_network
+from assay.model.language_generate import Sampling, written
 from assay.model.language_network import LanguageNetwork
 from assay.model.language_windows import Windows
 
@@ -111,3 +112,21 @@ def test_its_state_makes_an_equal_one(tokens):
 def test_an_unknown_family_is_refused_with_the_nearest():
     with pytest.raises(OptionError, match="did you mean 'lstm'"):
         LanguageNetwork("lstmm", {"vocab": 5})
+
+
+def test_a_text_that_grows_is_read_with_a_cache_of_half_a_block_to_a_whole_one(tokens):
+    reading, known = usual().reading(tokens[:3]), 3
+    for place in range(3, 30):
+        np.testing.assert_allclose(reading.shares(), np.exp(asked(usual(), tokens[place - known : place])), atol=1e-5)
+        reading.add(int(tokens[place]))
+        known = known + 1 if known < BLOCK else BLOCK // 2
+
+
+def test_a_prompt_longer_than_a_block_is_cut_to_its_last_block(tokens):
+    np.testing.assert_allclose(usual().reading(tokens).shares(), np.exp(asked(usual(), tokens[-BLOCK:])), atol=1e-5)
+
+
+def test_the_same_seed_writes_the_same_text_and_never_what_is_banned(tokens):
+    texts = [[w.token for w in written(usual(), tokens[:4], 30, Sampling(banned=(0, 2)), seed)] for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+    assert not {0, 2} & set(texts[0])

@@ -44,6 +44,7 @@ class Side:
         remainder: Reduction minus the sum of the lines: what this side could not book, never scaled away.
         method: How it was measured, with its parameters, in one line.
         tolerance: Largest |remainder| that the method promises here.
+        in_order: The lines of sources have an order of their own (how far back a token stands), which is kept when they are shown.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Side:
     remainder: float
     method: str
     tolerance: float
+    in_order: bool = False
 
     @property
     def total(self) -> float:

@@ -142,6 +142,7 @@ def by_source(model: TokenModel, held: TokenLosses, noun: str, seed: int) -> Cut
         remainder=held.reduction - sum(b.held_out for b in lines),
         method=f"context cut to the last {_listed(known)} {noun}s, on {len(chosen):,} of {len(held.gained):,} held-out {noun}s",
         tolerance=most_astray(held.gained, len(chosen)) + ROUNDING * float(held.opening.mean()),
+        in_order=True,
     )
     return Cut(side, tuple((k, float(level.mean())) for k, level in zip(known, levels, strict=True)))
 

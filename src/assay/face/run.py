@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import RunError
 from assay.core.eval_evidence import EvalEvidence
+from assay.core.language_evidence import CorpusEvidence, LanguageEvidence
 from assay.core.report import Report
 from assay.core.split_evidence import SplitEvidence
 from assay.core.table_evidence import AssociationEvidence, TableEvidence
 from assay.core.trace_evidence import TraceEvidence
+from assay.face.language_view import text_as_table
 from assay.face.notebook import FindingList, LedgerView, run_html
 from assay.face.view import RunView
 from assay.train.folder import RunFolder
@@ -179,7 +181,8 @@ def view_of(folder: RunFolder) -> RunView:
         RunError: it holds no evidence yet.
     """
     record, pieces = folder.record(), folder.evidence()
-    table = folder.first(TableEvidence, pieces)
+    corpus = folder.first(CorpusEvidence, pieces)
+    table = folder.first(TableEvidence, pieces) if corpus is None else text_as_table(corpus)
     if table is None:
         raise RunError(f"{folder.path} ended before its table was measured; go on with --resume")
     evaluation = folder.first(EvalEvidence, pieces)
@@ -200,4 +203,6 @@ def view_of(folder: RunFolder) -> RunView:
         recommended=evaluation.model if evaluation else "",
         notes=tuple(record.get("notes", ())),
         untrained=tuple(record.get("untrained", ())),
+        corpus=corpus,
+        language=folder.first(LanguageEvidence, pieces),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from assay.core.eval_evidence import EvalEvidence
 from assay.core.finding import Finding, Severity
+from assay.core.language_evidence import CorpusEvidence, LanguageEvidence
 from assay.core.ledger import Booking, Ledger
 from assay.core.report import Report
 from assay.core.split_evidence import SplitEvidence
@@ -42,6 +43,8 @@ class RunView:
         recommended: Name of the model that the ladder recommends, "" if none was trained.
         notes: What a person should know, one sentence each.
         untrained: Which models were not trained and why, one sentence each.
+        corpus: The text of a language run, whose `table` is a stand-in without columns; None for a table.
+        language: What is known of a language model beyond its loss.
     """
 
     name: str
@@ -60,6 +63,8 @@ class RunView:
     recommended: str = ""
     notes: tuple[str, ...] = ()
     untrained: tuple[str, ...] = ()
+    corpus: CorpusEvidence | None = None
+    language: LanguageEvidence | None = None
 
     @property
     def target(self) -> str:
@@ -145,6 +150,16 @@ def power_of_ten(size: float) -> int:
     return 0 if LEAST_PLAIN <= size < MOST_PLAIN else 3 * math.floor(math.log10(size) / 3)
 
 
+def noun_of(unit: str) -> str:
+    """What a loss in that unit is counted by.
+
+    Example:
+        >>> noun_of("bits/row"), noun_of("bits/character")
+        ('row', 'character')
+    """
+    return unit.rpartition("/")[2] or "row"
+
+
 def percent(share: float) -> str:
     """Write a share for people, in per cent; small ones keep a decimal.
 
@@ -189,6 +204,10 @@ def verdict(view: RunView) -> tuple[str, str, str]:
     Returns:
         The sentences, in this order; no figure in them says more than its standard error allows.
     """
+    if view.corpus is not None:
+        from assay.face.language_view import language_verdict
+
+        return language_verdict(view)
     books = _books(view)
     if books is None:
         first = f"No model has been evaluated yet, so nothing is known about how well {view.target} can be predicted."

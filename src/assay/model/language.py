@@ -12,6 +12,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Reading:
+    """A text that a model reads as it grows, token by token.
+
+    Args:
+        model: Who reads.
+        tokens: The text so far.
+    """
+
+    def __init__(self, model: TokenModel, tokens: NDArray[np.int32]) -> None:
+        self._model, self._tokens = model, [int(t) for t in tokens]
+
+    def shares(self) -> NDArray[np.float64]:
+        """Probability of each token to come next, shape (vocab,)."""
+        return self._model.next_probabilities(np.array(self._tokens[-max(1, self._model.block) :], dtype=np.int32))
+
+    def add(self, token: int) -> None:
+        """The text goes on with this token."""
+        self._tokens.append(token)
+
+
 class TokenModel(ABC):
     """A trained model of the next token.
 
@@ -59,6 +79,10 @@ class TokenModel(ABC):
     @abstractmethod
     def next_probabilities(self, tokens: NDArray[np.int32]) -> NDArray[np.float64]:
         """Probability of each token to come next, shape (vocab,)."""
+
+    def reading(self, tokens: NDArray[np.int32]) -> Reading:
+        """A text that it reads from these tokens on."""
+        return Reading(self, tokens)
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -10,7 +10,7 @@ import torch
 
 from assay.core.errors import OptionError, RunError, nearest
 from assay.core.units import BITS_PER_NAT
-from assay.model.language import TokenModel
+from assay.model.language import Reading, TokenModel
 from assay.model.language_windows import Windows
 
 if TYPE_CHECKING:
@@ -20,6 +20,38 @@ if TYPE_CHECKING:
 FAMILIES = ("rnn", "gru", "lstm", "transformer")
 LOWEST_COMPLEXITY = 8
 CELLS_AT_ONCE = 1 << 18
+
+
+class NetworkReading(Reading):
+    """A text that a network reads with a cache; when that is full, the last half of a block is read anew.
+
+    A recurrent network, whose state has no length, goes on for ever.
+    """
+
+    def __init__(self, model: LanguageNetwork, tokens: NDArray[np.int32]) -> None:
+        super().__init__(model, tokens)
+        self._network = model.network
+        self._longest: int | None = model.network.longest  # type: ignore[assignment]
+        self._kept = max(1, model.block // 2)
+        self._waiting = self._tokens[-(self._longest or len(self._tokens)) :]
+        self._cache: Any = None
+        self._read = 0
+
+    @torch.no_grad()
+    def shares(self) -> NDArray[np.float64]:
+        """Probability of each token to come next, shape (vocab,)."""
+        if self._cache is None or (self._longest is not None and self._read + len(self._waiting) > self._longest):
+            self._waiting = self._waiting if self._cache is None else self._tokens[-self._kept :]
+            self._cache, self._read = self._network.new_cache(), 0  # type: ignore[operator]
+        self._network.eval()
+        logits = self._network(torch.tensor([self._waiting]), cache=self._cache)[0, -1].double()
+        self._read, self._waiting = self._read + len(self._waiting), []
+        return np.asarray(torch.softmax(logits, dim=-1).numpy())
+
+    def add(self, token: int) -> None:
+        """The text goes on with this token."""
+        super().add(token)
+        self._waiting.append(token)
 
 
 class LanguageNetwork(TokenModel):
@@ -105,6 +137,9 @@ class LanguageNetwork(TokenModel):
     def next_probabilities(self, tokens: NDArray[np.int32]) -> NDArray[np.float64]:
         logits = self._logits(tokens[None, -self.block :])[0, -1].double()
         return np.asarray(torch.softmax(logits, dim=-1).numpy())
+
+    def reading(self, tokens: NDArray[np.int32]) -> Reading:
+        return NetworkReading(self, tokens)
 
     def _batches(
         self, tokens: NDArray[np.int32], windows: Windows, rows: NDArray[np.intp], length: int

@@ -170,6 +170,7 @@ class RunFolder:
 
 def _kinds(base: type[Evidence]) -> list[type[Evidence]]:
     import assay.core.eval_evidence
+    import assay.core.language_evidence
     import assay.core.ledger
     import assay.core.split_evidence
     import assay.core.table_evidence

@@ -97,7 +97,9 @@ def compare_text(first: RunView, second: RunView, paper: Paper | None = None) ->
 def _source_lines(ledger: Ledger, on: Paper) -> list[str]:
     side = ledger.sources
     bookings = list(side.bookings) if side.in_order else sorted(side.bookings, key=lambda b: -abs(b.held_out))
-    shown, rest = (bookings, []) if side.in_order or len(bookings) <= MOST_SOURCES + 1 else (bookings[:MOST_SOURCES], bookings[MOST_SOURCES:])
+    shown, rest = (
+        (bookings, []) if side.in_order or len(bookings) <= MOST_SOURCES + 1 else (bookings[:MOST_SOURCES], bookings[MOST_SOURCES:])
+    )
     largest = max((abs(b.held_out) for b in shown), default=0.0)
     rows = [
         [cut(b.name, NAME_ROOM), _of(ledger, b.held_out), _se(ledger, b.se), _drawn(b, largest, on)]

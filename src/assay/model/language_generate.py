@@ -1,0 +1,91 @@
+"""What a language model writes, token by token as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.core.errors import OptionError
+from assay.model.language import drawn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.model.language import TokenModel
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn.
+
+    Attributes:
+        temperature: Flattens (above 1) or sharpens (below 1) the probabilities; 0 takes the likeliest.
+        top_k: Only from so many of the likeliest; None for all.
+        top_p: Only from the fewest likeliest that together have this probability; None for all.
+        banned: Tokens that are never written, such as the unknown.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    banned: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature < float("inf"):
+            raise OptionError(f"a temperature of {self.temperature} cannot be drawn with; give 0 (the likeliest) or more, such as 0.8")
+        if self.top_k is not None and self.top_k < 1:
+            raise OptionError(f"top-k {self.top_k} leaves no token to draw; give 1 or more")
+        if self.top_p is not None and not 0.0 < self.top_p <= 1.0:
+            raise OptionError(f"top-p {self.top_p} is no share of the probability; give one above 0 and at most 1")
+
+
+@dataclass(frozen=True)
+class Written:
+    """One token that was written.
+
+    Attributes:
+        probability: That the model itself gave it, before temperature and cuts.
+    """
+
+    token: int
+    probability: float
+
+
+def written(model: TokenModel, prompt: NDArray[np.int32], n_tokens: int, sampling: Sampling, seed: int) -> Iterator[Written]:
+    """The tokens that the model adds to a prompt, each as soon as it is drawn.
+
+    Args:
+        model: Trained.
+        prompt: At least one token.
+        n_tokens: How many to write.
+        sampling: How they are drawn.
+        seed: Of the draws; the same seed writes the same text.
+
+    Example:
+        >>> from assay.model.language_ngram import NGram
+        >>> model = NGram.learned(np.array([0, 1, 2] * 9, dtype=np.int32), vocab=3, order=2)
+        >>> [one.token for one in written(model, np.array([0], dtype=np.int32), 5, Sampling(temperature=0), seed=0)]
+        [1, 2, 0, 1, 2]
+    """
+    rng, reading = np.random.default_rng(seed), model.reading(prompt)
+    for _ in range(n_tokens):
+        shares = reading.shares()
+        allowed = shares.copy()
+        allowed[list(sampling.banned)] = 0.0
+        if not allowed.sum() > 0:
+            return
+        token = drawn(
+            allowed / allowed.sum(),
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            uniform=float(rng.random()),
+        )
+        yield Written(token, float(shares[token]))
+        reading.add(token)
