@@ -31,7 +31,7 @@ def run(quick: bool) -> list[Measured]:
     from assay.model.registry import MODELS
     from assay.objective import loss_for
     from assay.table import Roles, read, target_of
-    from assay.train.fit import fit
+    from assay.train.ladder import fit_model
 
     table = read(ADULT).with_roles(Roles(target="income", drop=("split",)))
     target = target_of(table)
@@ -46,7 +46,9 @@ def run(quick: bool) -> list[Measured]:
     parts = {"loss": loss, "classes": classes, "train": rows(np.concatenate([valid, rest])), "test": rows(test)}
     measured: list[Measured] = []
     started = time.monotonic()
-    rungs = [(n, fit(kind(), rows(rest), rows(valid), loss=loss, classes=classes, seed=0)) for n, kind in MODELS.items() if n != "constant"]
+    rungs = [
+        (n, fit_model(kind(), rows(rest), rows(valid), loss=loss, classes=classes, seed=0)) for n, kind in MODELS.items() if n != "constant"
+    ]
     fitting = time.monotonic() - started
     accounting = layers = 0.0
     for name, trained in rungs:

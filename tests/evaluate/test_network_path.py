@@ -17,13 +17,13 @@ pytest.importorskip("torch")
 @pytest.fixture(scope="module", params=["classification", "regression"])
 def trained(request):
     from assay.model.mlp import Mlp, Shape
-    from assay.train.fit import fit
+    from assay.train.ladder import fit_model
 
     _, train, test, _ = problem(3, task=request.param, rows=300)
     valid = Rows(test.data.take(np.arange(100)), test.target[:100])
     test = Rows(test.data.take(np.arange(100, 300)), test.target[100:])
     loss, classes = loss_for(request.param), 2 if request.param == "classification" else 0
-    training = fit(Mlp(Shape(hidden=(16, 8))), train, valid, loss=loss, classes=classes, seed=1, epochs=6)
+    training = fit_model(Mlp(Shape(hidden=(16, 8))), train, valid, loss=loss, classes=classes, seed=1, epochs=6)
     return training, train, test, loss, classes
 
 

@@ -9,7 +9,7 @@ from assay.core.errors import RunError
 from assay.model.contract import Rows
 from assay.model.mlp import Mlp, Shape
 from assay.objective.loss import LOSSES
-from assay.train.fit import Training, fit
+from assay.train.ladder import Training, fit_model
 from assay.train.settings import Settings
 
 SMALL = Shape(hidden=(16, 8))
@@ -20,7 +20,7 @@ def trained(rows: Rows | None = None, *, loss: str = "log", classes: int = 2, n:
     rows = rows or two_classes(n)
     train, valid = part(rows, 0, n * 3 // 4), part(rows, n * 3 // 4, n)
     given = {"settings": BRIEF, "seed": 0, **options}
-    return fit(Mlp(SMALL), train, valid, loss=LOSSES[loss], classes=classes, **given)  # type: ignore[arg-type]
+    return fit_model(Mlp(SMALL), train, valid, loss=LOSSES[loss], classes=classes, **given)  # type: ignore[arg-type]
 
 
 def test_it_learns_and_keeps_the_best_epoch() -> None:
@@ -159,7 +159,7 @@ def test_progress_is_told_after_each_epoch() -> None:
 
 def test_without_validation_rows_the_last_epoch_is_kept() -> None:
     rows = two_classes(200)
-    training = fit(Mlp(SMALL), rows, part(rows, 0, 0), loss=LOSSES["log"], classes=2, seed=0, settings=BRIEF)
+    training = fit_model(Mlp(SMALL), rows, part(rows, 0, 0), loss=LOSSES["log"], classes=2, seed=0, settings=BRIEF)
     assert training.trace is not None
     assert training.trace.valid_loss == ()
     assert training.trace.best_epoch == 5
@@ -167,17 +167,17 @@ def test_without_validation_rows_the_last_epoch_is_kept() -> None:
 
 def test_a_class_that_training_never_showed_keeps_a_probability() -> None:
     rows = two_classes(200)
-    training = fit(Mlp(SMALL), part(rows, 0, 150), part(rows, 150, 200), loss=LOSSES["log"], classes=3, seed=0, settings=BRIEF)
+    training = fit_model(Mlp(SMALL), part(rows, 0, 150), part(rows, 150, 200), loss=LOSSES["log"], classes=3, seed=0, settings=BRIEF)
     assert (training.model.predict(rows.data)[:, 2] > 0).all()
 
 
 def test_few_rows_one_row_and_constant_targets_train() -> None:
     for n in (1, 2, 7):
         rows = a_line(n)
-        training = fit(Mlp(SMALL), rows, rows, loss=LOSSES["squared"], classes=0, seed=0, settings=BRIEF)
+        training = fit_model(Mlp(SMALL), rows, rows, loss=LOSSES["squared"], classes=0, seed=0, settings=BRIEF)
         assert np.isfinite(training.model.predict(rows.data)).all()
     flat = Rows(a_line(50).data, np.full(50, 7.0))
-    training = fit(Mlp(SMALL), flat, flat, loss=LOSSES["squared"], classes=0, seed=0, settings=BRIEF)
+    training = fit_model(Mlp(SMALL), flat, flat, loss=LOSSES["squared"], classes=0, seed=0, settings=BRIEF)
     assert np.allclose(training.model.predict(flat.data), 7.0)
 
 
@@ -185,7 +185,7 @@ def test_classical_models_train_themselves() -> None:
     from assay.model.constant import Constant
 
     rows = two_classes(100)
-    training = fit(Constant(), rows, rows, loss=LOSSES["log"], classes=2, seed=0)
+    training = fit_model(Constant(), rows, rows, loss=LOSSES["log"], classes=2, seed=0)
     assert training.trace is None
     assert training.snapshots is None
     assert training.stopped == ""

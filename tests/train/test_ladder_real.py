@@ -12,7 +12,7 @@ from assay.model.mlp import Mlp
 from assay.objective.loss import LOSSES
 from assay.rules import catalogue
 from assay.table import Roles, read, target_of
-from assay.train.fit import fit
+from assay.train.ladder import fit_model
 
 
 @pytest.mark.shared
@@ -25,7 +25,7 @@ def test_telco_churn_is_learned_without_a_finding(shared_data: Path) -> None:
     encoded = Encoder.fit(table).transform(table)
     train, valid, test = (Rows(encoded.take(places), target.values[places]) for places in np.split(order, [1500, 2000, 4000])[:3])
     loss = LOSSES["log"]
-    training = fit(Mlp(), train, valid, loss=loss, classes=2, seed=0)
+    training = fit_model(Mlp(), train, valid, loss=loss, classes=2, seed=0)
     assert training.trace is not None
     held_out = loss.mean(test.target, training.model.predict(test.data))
     assert held_out < 0.9 * training.trace.opening

@@ -15,7 +15,7 @@ from assay.model.contract import Rows
 from assay.model.mlp import Mlp, Shape
 from assay.objective.loss import LOSSES
 from assay.rules import catalogue
-from assay.train.fit import fit
+from assay.train.ladder import fit_model
 from assay.train.settings import Settings
 
 RULES = [rule for code, rule in catalogue().items() if code.startswith("TRN")]
@@ -43,7 +43,7 @@ def traced(
     model.build(train, loss=LOSSES["log"], classes=2, seed=0)
     if hurt is not None:
         hurt(model)
-    trace = fit(model, train, valid, loss=LOSSES["log"], classes=2, seed=0, settings=settings).trace
+    trace = fit_model(model, train, valid, loss=LOSSES["log"], classes=2, seed=0, settings=settings).trace
     assert trace is not None
     return trace
 
@@ -121,7 +121,7 @@ def test_a_gradient_that_explodes_stops_the_training_with_finite_weights() -> No
     model = Mlp(SHAPE)
     rows = table()
     settings = replace(HEALTHY, learning_rate=1e30)
-    trace = fit(model, part(rows, 0, 400), part(rows, 400, 569), loss=LOSSES["log"], classes=2, seed=0, settings=settings).trace
+    trace = fit_model(model, part(rows, 0, 400), part(rows, 400, 569), loss=LOSSES["log"], classes=2, seed=0, settings=settings).trace
     assert trace is not None
     assert trace.stopped == "nonfinite"
     assert trace.nonfinite_step >= 1

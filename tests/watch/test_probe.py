@@ -6,7 +6,7 @@ from torch import nn
 
 from assay.model.mlp import Mlp, Shape
 from assay.objective.loss import LOSSES
-from assay.train.fit import fit
+from assay.train.ladder import fit_model
 from assay.train.settings import Settings
 from assay.watch.probe import Layer, Probe, input_traces, nonfinite_place
 
@@ -14,7 +14,7 @@ from assay.watch.probe import Layer, Probe, input_traces, nonfinite_place
 def test_watching_changes_no_number_of_the_training() -> None:
     rows = two_classes(400)
     plain, watched = (
-        fit(
+        fit_model(
             Mlp(Shape(hidden=(16, 8))),
             part(rows, 0, 300),
             part(rows, 300, 400),

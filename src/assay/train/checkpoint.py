@@ -7,7 +7,8 @@ import io
 import json
 import time
 import zipfile
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +18,23 @@ import torch
 from assay.core.errors import RunError
 from assay.core.evidence import build, plain
 from assay.core.files import write_atomically
-from assay.train.loop import History
+from assay.train.history import History
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
+    from assay.train.data import Data
     from assay.train.loop import Loop
 
 FILE = "training.npz"
 SECONDS_BETWEEN_WRITES = 1.0
 WRITING_SHARE = 0.05
+MOST_HASHED_BYTES = 2**26
 
 
 class Checkpoint:
-    """Keeps the state after the last whole epoch, and writes it to disk now and then and whenever the training ends.
+    """Keeps the state after the last evaluation, and writes it to disk now and then and whenever the training ends.
 
     Now and then is at most once a second, and seldom enough that writing takes a twentieth of the time.
     Numbers and JSON only, in one npz file that is whole or absent; nothing is pickled.
@@ -38,19 +42,20 @@ class Checkpoint:
     Args:
         folder: Where the file lives.
         loop: The training that it keeps.
+        identity: What must be equal for a training to go on, by name.
+        chosen: What this training measured and decided for itself, such as its threads, and keeps to when it goes on.
     """
 
-    def __init__(self, folder: Path, loop: Loop, seed: int) -> None:
-        self.path, self.loop = Path(folder) / FILE, loop
-        self.identity = _identity(loop, seed)
+    def __init__(self, folder: Path, loop: Loop, identity: Mapping[str, str], chosen: Mapping[str, Any] | None = None) -> None:
+        self.path, self.loop, self.identity, self.chosen = Path(folder) / FILE, loop, dict(identity), dict(chosen or {})
         self._pending: dict[str, NDArray[Any]] | None = None
         self._snapshots: list[NDArray[Any]] = []
         self._next_write = 0.0
 
-    def after_epoch(self, ends: bool) -> None:
+    def keep(self, ends: bool) -> None:
         """Keep the state of now; write it if the training ends or the last write is long enough ago."""
         self._pending = self._state()
-        self._snapshots = [self.loop.kept[epoch] for epoch in sorted(self.loop.kept)]
+        self._snapshots = [self.loop.kept.snapshots[e] for e in sorted(self.loop.kept.snapshots)]
         if ends or time.monotonic() >= self._next_write:
             self.flush()
 
@@ -58,7 +63,9 @@ class Checkpoint:
         """Write what is kept and not yet on disk."""
         if self._pending is None:
             return
-        pending, started = {**self._pending, "kept": np.stack(self._snapshots)}, time.monotonic()
+        pending, started = dict(self._pending), time.monotonic()
+        if self._snapshots:
+            pending["kept"] = np.stack(self._snapshots)
         write_atomically(self.path, lambda stream: np.savez(stream, allow_pickle=False, **pending))
         ended = time.monotonic()
         self._pending, self._next_write = None, ended + max(SECONDS_BETWEEN_WRITES, (ended - started) / WRITING_SHARE)
@@ -67,17 +74,22 @@ class Checkpoint:
         loop = self.loop
         told = {
             "identity": self.identity,
+            "chosen": self.chosen,
             "history": asdict(loop.history),
             "probe": loop.probe.state() if loop.probe is not None else None,
-            "kept": sorted(loop.kept),
+            "schedule": loop.schedule.state(),
+            "scaler": loop.backward.scaler.state_dict() if loop.backward.scaler is not None else None,
+            "average_steps": loop.average.steps if loop.average is not None else 0,
+            "kept": sorted(loop.kept.snapshots),
         }
-        arrays = {f"moments.{i}.{n}": v.numpy().copy() for i, s in loop.optimiser.state_dict()["state"].items() for n, v in s.items()}
         return {
             "json": np.frombuffer(json.dumps(plain(told)).encode("utf-8"), dtype=np.uint8),
-            "weights": loop.model.flat(),
-            "best": loop.best,
-            "stream": loop.stream.get_state().numpy(),
-            **arrays,
+            "noise": loop.noise.get_state().numpy().copy(),
+            "torch": torch.get_rng_state().numpy().copy(),
+            **_arrays("weight", loop.weights.copy()),
+            **_arrays("best", loop.kept.best),
+            **_arrays("average", loop.average.values if loop.average is not None else []),
+            **{f"moments.{name}": _array(value) for name, value in loop.optimiser.state().items()},
         }
 
     def resume(self) -> bool:
@@ -86,49 +98,88 @@ class Checkpoint:
         Raises:
             RunError: the file is of another training (data, seed or settings differ), or cannot be read.
         """
-        if not self.path.exists():
+        found = read_checkpoint(self.path.parent)
+        if found is None:
             return False
-        try:
-            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            told = json.loads(arrays["json"].tobytes().decode("utf-8"))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
-            raise RunError(f"cannot read {self.path}: {problem}; remove it to train from the start") from problem
+        told, arrays = found
         if told["identity"] != self.identity:
             differs = [k for k in self.identity if told["identity"].get(k) != self.identity[k]]
             raise RunError(f"{self.path} is of a training with other {', '.join(differs)}; remove it to train from the start")
         loop = self.loop
-        loop.history = build(History, told["history"])
-        for series in ("train_loss", "valid_loss", "learning_rate"):
-            setattr(loop.history, series, list(getattr(loop.history, series)))
-        loop.model.load_parameters(arrays["weights"])
-        loop.best = arrays["best"]
-        loop.kept = {int(e): arrays["kept"][i] for i, e in enumerate(told["kept"])}
-        loop.stream.set_state(torch.as_tensor(arrays["stream"]))
+        loop.history = _history(told["history"])
+        loop.weights.load(_tensors("weight", arrays))
+        loop.kept.best = [b.to(p.device, p.dtype) for b, p in zip(_tensors("best", arrays), loop.kept.best, strict=True)]
+        loop.kept.snapshots = {int(e): arrays["kept"][i] for i, e in enumerate(told["kept"])}
+        loop.noise.set_state(torch.as_tensor(arrays["noise"]))
+        torch.set_rng_state(torch.as_tensor(arrays["torch"]))
         if loop.probe is not None and told["probe"] is not None:
             loop.probe.resume(told["probe"])
-        self._resume_moments(arrays)
+        if loop.average is not None:
+            loop.average.steps = int(told["average_steps"])
+            for value, kept in zip(loop.average.values, _tensors("average", arrays), strict=True):
+                value.copy_(kept)
+        if loop.backward.scaler is not None and told["scaler"] is not None:
+            loop.backward.scaler.load_state_dict(told["scaler"])
+        loop.schedule.resume(told["schedule"])
+        loop.optimiser.resume({n.removeprefix("moments."): torch.as_tensor(v) for n, v in arrays.items() if n.startswith("moments.")})
         return True
 
-    def _resume_moments(self, arrays: dict[str, NDArray[Any]]) -> None:
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in arrays.items():
-            if name.startswith("moments."):
-                _, place, what = name.split(".")
-                moments.setdefault(int(place), {})[what] = torch.as_tensor(value)
-        self.loop.optimiser.load_state_dict({**self.loop.optimiser.state_dict(), "state": moments})
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    """What the checkpoint of a folder says and holds; None if there is none.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        told: dict[str, Any] = json.loads(arrays["json"].tobytes().decode("utf-8"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+        raise RunError(f"cannot read {path}: {problem}; remove it to train from the start") from problem
+    return told, arrays
 
 
-def _identity(loop: Loop, seed: int) -> dict[str, str]:
+def identity_of(loop: Loop, settings: object, parts: Iterable[Data | None]) -> dict[str, str]:
     """What must be equal for a training to go on: short hashes, by name."""
-    settings = json.dumps(asdict(loop.settings), sort_keys=True)
-    shape = json.dumps(asdict(loop.model.shape), sort_keys=True) + loop.model.loss.name
     rows = hashlib.sha256()
-    for part in (*loop.inputs.tensors(), loop.target, loop.input_sample, loop.valid.target):
-        rows.update(np.ascontiguousarray(np.asarray(part)).tobytes())
+    for data in parts:
+        for tensor in data.fingerprint_parts() if data is not None else ():
+            rows.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+            flat = tensor.detach().reshape(-1)
+            # of what is too long to hash at each start, evenly spread entries stand for all
+            stride = max(1, flat.numel() * flat.element_size() // MOST_HASHED_BYTES)
+            rows.update(np.ascontiguousarray(_array(flat[::stride])).tobytes())
+    knobs = json.dumps(plain(settings), sort_keys=True)
     return {
-        "seed": str(seed),
-        "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
-        "shape": hashlib.sha256(shape.encode()).hexdigest()[:16],
+        "seed": str(loop.seed),
+        "settings": hashlib.sha256(knobs.encode()).hexdigest()[:16],
+        "shape": hashlib.sha256(loop.task.identity().encode()).hexdigest()[:16],
         "rows": rows.hexdigest()[:16],
     }
+
+
+def _history(data: Mapping[str, Any]) -> History:
+    made: History = build(History, data)
+    for one in fields(History):
+        if isinstance(getattr(made, one.name), tuple):
+            setattr(made, one.name, list(getattr(made, one.name)))
+    return made
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """The numbers of a tensor; bfloat16, which NumPy lacks, as float32, which holds each of them."""
+    there = tensor.detach().cpu()
+    return (there.float() if there.dtype == torch.bfloat16 else there).numpy().copy()
+
+
+def _arrays(kind: str, tensors: Iterable[Tensor]) -> dict[str, NDArray[Any]]:
+    return {f"{kind}.{i}": _array(t) for i, t in enumerate(tensors)}
+
+
+def _tensors(kind: str, arrays: Mapping[str, NDArray[Any]]) -> list[Tensor]:
+    names = sorted((n for n in arrays if n.startswith(f"{kind}.")), key=lambda name: int(name.rpartition(".")[2]))
+    return [torch.as_tensor(arrays[name]) for name in names]

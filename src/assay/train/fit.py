@@ -1,138 +1,171 @@
-"""Training of any model of the ladder: classical ones by themselves, neural ones by the watched, resumable loop."""
+"""Training of any network on any data: the one entry to the loop."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from assay.core.errors import ExtraMissing, InputError, OptionError, RunError
+from assay.train.data import Data
 from assay.train.settings import Settings
 
 if TYPE_CHECKING:
-    from assay.core.trace_evidence import TraceEvidence
-    from assay.model.contract import Model, Rows
-    from assay.model.snapshots import Snapshots
-    from assay.objective.loss import Loss
-    from assay.train.loop import Loop
+    import torch
+    from torch import nn
 
+    from assay.train.run import Moment, Run
 
-@dataclass(frozen=True)
-class Training:
-    """A finished (or interrupted) training.
-
-    Attributes:
-        model: Trained.
-        trace: What the probes saw; None for classical models, which have no steps to watch.
-        snapshots: Weights from birth to the kept epoch; None for classical models.
-        seconds: Training time.
-    """
-
-    model: Model
-    trace: TraceEvidence | None
-    snapshots: Snapshots | None
-    seconds: float
-
-    @property
-    def stopped(self) -> str:
-        """Why a neural training ended ("patience", "epochs", "budget", "nonfinite", "interrupted").
-
-        Of a classical model "budget" where that cut it, else "".
-        """
-        return self.trace.stopped if self.trace else "budget" if self.model.is_cut else ""
+DEVICES = ("cpu", "cuda", "auto")
 
 
 def fit(
-    model: Model,
-    train: Rows,
-    valid: Rows,
+    network: nn.Module,
+    objective: Any,
+    data: Data,
     *,
-    loss: Loss,
-    classes: int,
-    seed: int,
-    budget_seconds: float | None = None,
-    epochs: int | None = None,
-    on_epoch: Callable[[int, float, float, float], None] | None = None,
-    checkpoint: Path | None = None,
+    valid: Data | None = None,
     settings: Settings | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    callbacks: Sequence[Callable[[Moment], object]] = (),
+    budget_seconds: float | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
     watched: bool = True,
-) -> Training:
-    """Train a model on its training rows; the validation rows are for early stopping only.
+    name: str = "network",
+) -> Run:
+    """Train a network that is already born.
+
+    The seed fixes the order of examples and every dropout; where the number of threads or compiling is left to "auto", the note says
+    what was chosen, for another choice may add the same numbers in another order.
 
     Args:
-        model: Any model of the ladder; a neural one that is already built keeps its weights and its scaling.
-        train: Encoded rows with their targets.
-        valid: Rows that early stopping looks at; without any the last epoch is kept.
-        loss: What is minimised.
-        seed: Fixes the weights drawn, the order of rows and the dropout.
-        classes: Number of classes, 0 for regression.
-        budget_seconds: A neural training ends, with its best weights so far, when they are used up; boosting adds as many
-            trees, and a logistic fit takes as many steps, as fit in; the simpler models pay no heed.
-        epochs: At most so many epochs.
-        on_epoch: Called after each epoch with its number (from 1), training loss, validation loss and the seconds left.
-        checkpoint: Folder for the state after each epoch; a later call with the same arguments goes on from there, bit for bit.
-        settings: The loop's knobs; by the number of rows if None.
+        network: Any module; called with a batch's inputs. It is trained in place.
+        objective: "log", "binary", "squared", "absolute", "next-token", an object with `unit` and `losses(outputs, targets)`, or a function.
+        data: What it learns from.
+        valid: What early stopping looks at; without it the last weights are kept.
+        settings: The loop's knobs; the usual ones if None.
+        seed: Of everything random.
+        out: Folder for history.jsonl, readable at any time, and the checkpoint.
+        resume: Go on from the checkpoint in `out`, bit for bit; without one there, begin.
+        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+        callbacks: Called with a `Moment` after each evaluation; one that returns "stop" ends the training.
+        budget_seconds: Ends the training, with an evaluation, once they are used up.
+        groups: Layer name for people -> parameter names; as the network's own `groups()` says, or one a module, if None.
         watched: Record a trace from inside.
+        name: For people.
 
     Returns:
-        The training; after Ctrl-C with `stopped` "interrupted" and the best weights so far.
+        The run; after Ctrl-C with `stopped` "interrupted" and the best weights so far.
 
     Raises:
-        ExtraMissing: the model is neural and torch is not installed.
-        RunError: the checkpoint is of another training, or cannot be written.
+        ExtraMissing: torch is not installed.
+        InputError: there is no example, or data do not fit network and objective.
+        OptionError: a setting that this machine or network cannot do.
+        RunError: `out` holds another training, or cannot be written.
+
+    Example:
+        >>> import torch
+        >>> from assay.train import TensorData
+        >>> x = torch.linspace(-1, 1, 64)[:, None]
+        >>> run = fit(torch.nn.Linear(1, 1), "squared", TensorData(x, 2 * x[:, 0]), settings=Settings(epochs=40, learning_rate=0.1))
+        >>> run.history.train_loss[-1] < 0.01, run.unit
+        (True, 'squared error/row')
     """
-    from assay.model.neural import NeuralModel
-
     started = time.perf_counter()
-    if not isinstance(model, NeuralModel):
-        model.fit(train, valid, loss=loss, classes=classes, seed=seed, budget_seconds=budget_seconds)
-        return Training(model, None, None, time.perf_counter() - started)
-    if not model.is_built:
-        model.build(train, loss=loss, classes=classes, seed=seed)
-    knobs = settings or Settings()
-    knobs = replace(knobs, epochs=epochs or knobs.epochs).filled(train.data.rows)
-    from assay.train.loop import Loop
+    _need_torch()
+    from assay.objective.training_loss import training_loss
+    from assay.train.evidence import opening_loss, trace_of
+    from assay.train.layers import layers_of
+    from assay.train.run import Run
+    from assay.train.session import Plan, carry_out
+    from assay.train.task import NetworkTask
 
-    trace, snapshots = _fit_network(
-        lambda: Loop(model, train, valid, settings=knobs, seed=seed, watched=watched),
-        seed,
+    refuse_nothing(data)
+    loss, place = training_loss(objective), device_of(device)
+    knobs, folder = (settings or Settings()).filled(data.rows), Path(out) if out is not None else None
+    _refuse_folder(folder, resume=resume)
+    network.to(place)
+    here, there = data.to(place), valid.to(place) if valid is not None else None
+    task = NetworkTask(network, loss, name)
+    task.check(next(iter(here.in_order(2))), here.all_targets())
+    plan = Plan(
+        task,
+        here,
+        there,
+        settings=knobs,
+        seed=seed,
+        layers=lambda: layers_of(network, groups),
+        folder=folder,
         budget_seconds=budget_seconds,
-        on_epoch=on_epoch,
-        checkpoint=checkpoint,
+        callbacks=callbacks,
+        watched=watched,
+        notes=_notes(knobs, data),
     )
-    return Training(model, trace, snapshots, time.perf_counter() - started)
+    outcome = carry_out(plan)
+    trace = trace_of(outcome.loop, opening_loss(loss, here)) if watched else None
+    return Run(
+        network,
+        loss.unit,
+        outcome.loop.history,
+        outcome.loop.settings,
+        trace,
+        outcome.snapshots,
+        time.perf_counter() - started,
+        folder,
+        outcome.notes,
+    )
 
 
-def _fit_network(
-    make: Callable[[], Loop],
-    seed: int,
-    *,
-    budget_seconds: float | None,
-    on_epoch: Callable[[int, float, float, float], None] | None,
-    checkpoint: Path | None,
-) -> tuple[TraceEvidence, Snapshots]:
+def _need_torch() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise ExtraMissing("training a network", "torch")
+
+
+def refuse_nothing(data: Data) -> None:
+    """Refuse data without an example.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not isinstance(data, Data):
+        raise InputError(f"data is {type(data).__name__}; give TensorData, TokenData, StreamData or another Data of assay.train")
+    if data.rows < 1:
+        raise InputError("the training data have 0 examples; give at least 1 row, or a text of at least 2 tokens")
+
+
+def device_of(name: str) -> torch.device:
+    """The device that was meant.
+
+    Raises:
+        OptionError: there is no such device here.
+    """
     import torch
 
-    from assay.train.checkpoint import Checkpoint
-
-    threads = torch.get_num_threads()
-    # steps are so small that a second thread costs more than it brings, and one thread adds in one order
-    torch.set_num_threads(1)
-    try:
-        loop = make()
-        saved = Checkpoint(checkpoint, loop, seed) if checkpoint is not None else None
-        if saved is not None:
-            saved.resume()
-        loop.run(budget_seconds=budget_seconds, on_epoch=on_epoch, save=saved.after_epoch if saved is not None else _nowhere)
-        if saved is not None:
-            saved.flush()
-        snapshots = loop.snapshots()
-        loop.finish()
-        return loop.trace(), snapshots
-    finally:
-        torch.set_num_threads(threads)
+    if name not in DEVICES:
+        raise OptionError(f"no device {name!r}; accepted are {', '.join(DEVICES)}")
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
+        raise OptionError(f"device 'cuda': PyTorch {torch.__version__} finds 0 CUDA devices here; take 'cpu' or 'auto'")
+    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
 
 
-def _nowhere(_ends: bool) -> None:
-    """Save nothing."""
+def _refuse_folder(folder: Path | None, *, resume: bool) -> None:
+    from assay.train.checkpoint import FILE
+
+    if folder is None and resume:
+        raise OptionError("resume=True, but out is None; name the folder that holds the training with out=...")
+    if folder is not None and not resume and (folder / FILE).exists():
+        raise RunError(f"{folder} holds a training; go on with it by resume=True, or choose another out")
+
+
+def _notes(settings: Settings, data: Data) -> tuple[str, ...]:
+    batch = settings.batch_rows or 1
+    if batch <= data.rows:
+        return ()
+    return (f"a batch of {batch:,} is larger than the data: every step takes all {data.rows:,} examples",)

@@ -1,302 +1,315 @@
-"""The loop that trains a network: AdamW on preloaded tensors, early stopping, a guard against NaN, snapshots for the ledger."""
+"""The loop that trains a network: batches in, steps, evaluations, the best weights kept, and a reason why it ended."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from assay.core.seeds import seed_for
-from assay.core.trace_evidence import TraceEvidence
-from assay.model.snapshots import MOST_SNAPSHOTS, Snapshots, thin
-from assay.watch.probe import PROBE_ROWS, Layer, Probe, input_traces, nonfinite_place
+from assay.model.dropout import set_noise
+from assay.train.backward import Backward
+from assay.train.crew import Crew
+from assay.train.evaluation import mean_loss
+from assay.train.guard import DeferredGuard, Guard, NonFinite
+from assay.train.history import History
+from assay.train.interrupt import Interrupts
+from assay.train.kept import Kept
+from assay.train.optimiser import Optimiser, hidden_matrices
+from assay.train.run import Moment
+from assay.train.schedule import Schedule
+from assay.train.weights import Average, Weights
+from assay.watch.probe import PROBE_ROWS, Layer, Probe, nonfinite_place
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from assay.model.contract import Rows
-    from assay.model.neural import NeuralModel
+    from assay.train.data import Batch, Data
     from assay.train.settings import Settings
+    from assay.train.task import Task
 
-MOST_EVALUATED_ROWS = 8_192
-ROWS_AT_ONCE = 4_096
 STEPS_BETWEEN_CLOCKS = 16
-
-
-class NonFinite(Exception):
-    """A loss or gradient is not finite."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__(where)
-        self.where = where
-
-
-@dataclass
-class History:
-    """How far a training is; with weights and optimiser all that resuming needs.
-
-    Attributes:
-        epoch: Whole epochs done.
-        best_epoch: Epochs done when the validation loss was lowest, 0 for birth.
-        stopped: Why it ended, "" while it runs.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best_epoch: int = 0
-    best_loss: float = math.inf
-    best_se: float = 0.0
-    best_train_se: float = 0.0
-    waited: int = 0
-    train_loss: list[float] = field(default_factory=list)
-    valid_loss: list[float] = field(default_factory=list)
-    learning_rate: list[float] = field(default_factory=list)
-    nonfinite_step: int = -1
-    nonfinite_where: str = ""
-    stopped: str = ""
 
 
 class Loop:
     """One training of one network.
 
     Args:
-        model: Built, untrained.
+        task: The network and its loss.
+        data: What it learns from.
+        valid: What early stopping looks at; without any the last weights are kept.
         settings: With every knob filled.
+        seed: Of the order of examples and of dropout.
+        layers: Of the network, once its weights lie where they are trained.
         watched: Record a trace from inside; without it only the losses are kept.
+        crew: The processes that share the work.
     """
 
-    def __init__(self, model: NeuralModel, train: Rows, valid: Rows, *, settings: Settings, seed: int, watched: bool = True) -> None:
-        self.model, self.settings, self.network = model, settings, model.network
-        self.inputs, self.target = model.inputs(train.data), model.targets(train.target)
-        self.weight = model.weights(train.weight)
-        self.opening = model.loss.mean(train.target, self._constant(train), train.weight)
-        self.valid = _evaluation_rows(valid, seed_for(seed, f"{model.name} valid rows"))
-        self.shown = _evaluation_rows(train, seed_for(seed, f"{model.name} shown rows"))
-        self._fed = [(model.inputs(r.data), model.targets(r.target), model.weights(r.weight)) for r in (self.shown, self.valid)]
-        self.stream = torch.Generator().manual_seed(seed_for(seed, f"{model.name} steps"))
-        self.network.noise = self.stream
-        matrices = [p for p in self.network.parameters() if p.ndim > 1]
-        biases = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": biases, "weight_decay": 0.0}],
-            lr=settings.learning_rate,
-            fused=True,
-        )
-        self.trained = matrices + biases
+    def __init__(
+        self,
+        task: Task,
+        data: Data,
+        valid: Data | None,
+        *,
+        settings: Settings,
+        seed: int,
+        layers: Sequence[Layer],
+        watched: bool = True,
+        crew: Crew | None = None,
+    ) -> None:
+        self.task, self.data, self.settings, self.seed, self.network = task, data, settings, seed, task.network
+        self.valid = valid if valid is not None and valid.rows else None
+        self.crew = crew or Crew()
+        self.batch_rows = min(settings.batch_rows or 1, data.rows)
+        self.steps_per_epoch = data.steps(self.batch_rows)
+        planned = self.steps_per_epoch * (settings.epochs or 1)
+        self.steps = min(planned, settings.max_steps or planned)
+        self.window_steps = settings.evaluate_every or self.steps_per_epoch
+        self.weights = Weights(self.network, apart=hidden_matrices(self.network) if settings.optimiser == "muon" else ())
+        self.optimiser = Optimiser(settings, self.weights)
+        self.schedule = Schedule(settings, steps=self.steps, steps_per_epoch=self.steps_per_epoch)
+        self.average = Average(self.weights, settings.average) if settings.average is not None else None
+        self.backward = Backward(task, self.weights, settings, world=self.crew.world)
+        self.guard = self._guard()
+        self.noise = torch.Generator(self.weights.trained[0].device).manual_seed(seed_for(seed, "noise"))
+        self._set_noise(self.noise)
         self.history = History()
-        self.best = model.flat()
-        self.kept: dict[int, NDArray[Any]] = {0: self.best.copy()}
-        self.layers = _layers(model)
-        few = torch.arange(min(self.inputs.rows, PROBE_ROWS))
-        sample = self.inputs.take(few)
-        self.input_sample = sample.numbers
-        self.probe = Probe(self.layers, lambda: self.network(sample), self.steps_per_epoch) if watched else None
-        if self.valid.data.rows:
-            _, _, self.history.best_loss, self.history.best_se = self._measure()
+        self.window: list[Tensor] = []
+        self.layers = list(layers)
+        self.probe = Probe(self.layers, self._sample_forward(), self.window_steps) if watched else None
+        self.kept = Kept(self.weights)
 
-    def _constant(self, train: Rows) -> NDArray[np.float64]:
-        constant = self.model.loss.best_constant(train.target, train.weight, len(self.model.start))
-        return np.broadcast_to(constant, (len(train.target), *constant.shape))
+    def _guard(self) -> Guard:
+        scaled = self.backward.scaler is not None
+        if self.weights.trained[0].is_cuda and self.optimiser.is_direct and not scaled:
+            return DeferredGuard(self.weights, self.settings, self.optimiser)
+        return Guard(self.weights, self.settings, overflows=scaled)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of one epoch."""
-        return max(1, math.ceil(self.inputs.rows / (self.settings.batch_rows or 1)))
+    def _set_noise(self, noise: torch.Generator | None) -> None:
+        set_noise(self.network, noise)
+        if hasattr(self.network, "noise"):
+            self.network.noise = noise  # type: ignore[assignment]
+
+    def _sample_forward(self) -> Callable[[], object]:
+        held: list[Batch] = []
+        rows = min(PROBE_ROWS, self.data.rows_at_once(self.batch_rows))
+
+        def forward() -> object:
+            if not held:
+                held.append(next(iter(self.data.in_order(rows))))
+            return self.task.measure(held[0])
+
+        return forward
+
+    # -- running -----------------------------------------------------------------------------------------------------------
+
+    def measure_birth(self) -> None:
+        """Evaluate the weights as they are, before the first step."""
+        if self.valid is not None:
+            self.network.eval()
+            self.history.best_loss, self.history.best_se = self._mean(self.valid, "valid rows")
 
     def run(
         self,
         *,
-        budget_seconds: float | None,
-        on_epoch: Callable[[int, float, float, float], None] | None,
-        save: Callable[[bool], None],
+        budget_seconds: float | None = None,
+        callbacks: Sequence[Callable[[Moment], object]] = (),
+        save: Callable[[bool], None] = lambda _ends: None,
     ) -> None:
-        """Train until patience, epochs or budget end it; `history.stopped` says which.
+        """Train until something ends it; `history.stopped` says what.
 
         Args:
             budget_seconds: Stop, with an evaluation, once they are used up; None for no limit.
-            on_epoch: Called with epoch (1-based), training loss, validation loss and seconds left.
-            save: Called after each epoch; True where the training ends here.
+            callbacks: Called after each evaluation; one that returns "stop" ends the training.
+            save: Called after each evaluation, and where a training is interrupted; True where it ends here.
         """
-        started, epochs = time.monotonic(), self.settings.epochs or 1
-        deadline = started + budget_seconds if budget_seconds is not None else math.inf
-        first = self.history.epoch
+        self.started, self.first_step = time.monotonic(), self.history.step
+        self.deadline = self.started + budget_seconds if budget_seconds is not None else math.inf
+        self.callbacks, self.save = callbacks, save
         try:
-            while not self.history.stopped:
-                whole = self._epoch(deadline)
-                self._end_epoch(whole)
-                if on_epoch is not None:
-                    spent, done = time.monotonic() - started, self.history.epoch - first
-                    left = min(spent / done * (epochs - self.history.epoch), deadline - time.monotonic())
-                    on_epoch(self.history.epoch, self.history.train_loss[-1], self._last_valid(), max(0.0, left))
-                save(bool(self.history.stopped))
+            with Interrupts() as interrupts:
+                while not self.history.stopped:
+                    self._epoch(interrupts)
         except NonFinite as found:
-            self.history.nonfinite_where, self.history.nonfinite_step = found.where, self.history.step
-            self.history.stopped = "nonfinite"
-            if self.probe is not None:
-                self.probe.drop_epoch()
+            self._stop_at_nonfinite(found.steps_ago)
             save(True)
         except KeyboardInterrupt:
-            if self.probe is not None:
-                self.probe.drop_epoch()
+            self._drop_window()
             self.history.stopped = "interrupted"
         finally:
             self.network.eval()
 
-    def _last_valid(self) -> float:
-        return self.history.valid_loss[-1] if self.history.valid_loss else math.nan
-
-    def _epoch(self, deadline: float) -> bool:
-        """One pass over the training rows; False if the clock cut it short."""
+    def _epoch(self, interrupts: Interrupts) -> None:
+        """Go on with an epoch to its end, or the training's."""
+        history, settings = self.history, self.settings
         self.network.train()
-        planned = self.steps_per_epoch * (self.settings.epochs or 1)
-        step = 0
-        for step, rows in enumerate(self._batches()):
-            rate = self.settings.rate(self.history.step, planned)
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate
-            self._step(step, rows)
-            self.history.step += 1
-            if step % STEPS_BETWEEN_CLOCKS == 0 and time.monotonic() > deadline:
-                break
-        self.history.learning_rate.append(float(self.optimiser.param_groups[0]["lr"]))
-        return step + 1 == self.steps_per_epoch
+        for batch in self._batches(history.epoch, history.step_of_epoch):
+            self._step(batch)
+            history.step += 1
+            history.step_of_epoch += 1
+            if history.step_of_epoch == self.steps_per_epoch:
+                history.epoch, history.step_of_epoch = history.epoch + 1, 0
+            ends = "epochs" if history.epoch >= (settings.epochs or 1) else "steps" if history.step >= self.steps else ""
+            is_over = not ends and self._is_over()
+            is_due = history.step % settings.evaluate_every == 0 if settings.evaluate_every else history.step_of_epoch == 0
+            if is_due or is_over or ends:
+                self._evaluate("budget" if is_over else ends)
+            if interrupts.asked and not history.stopped:
+                self._interrupt()
+            if history.stopped:
+                return
 
-    def _batches(self) -> Iterator[torch.Tensor]:
-        order = torch.randperm(self.inputs.rows, generator=self.stream)
-        yield from torch.split(order, self.settings.batch_rows or 1)
+    def _batches(self, epoch: int, skip: int) -> Iterator[Batch]:
+        order, part = seed_for(self.seed, f"order {epoch}"), (self.crew.rank, self.crew.world)
+        return self.data.batches(self.batch_rows, order, skip=skip, part=part)
 
-    def _step(self, step: int, rows: torch.Tensor) -> None:
-        fed = self.inputs.take(rows)
-        self.optimiser.zero_grad(set_to_none=True)
-        per_row = self.model.training_losses(fed, self.target[rows])
-        loss = per_row.mean() if self.weight is None else (per_row * self.weight[rows]).mean()
-        torch.autograd.backward(loss)
-        gradients = [p.grad for p in self.trained if p.grad is not None]
-        total = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
-        if not math.isfinite(total + float(loss.detach())):
-            raise NonFinite(nonfinite_place(self.layers, loss.detach(), fed.numbers, self.model.input_names))
-        watched = self.probe is not None and self.probe.wants(step)
+    def _is_over(self) -> bool:
+        """Whether the budget is used up; every so many steps the guard's flags are read as well."""
+        is_now = self.history.step % STEPS_BETWEEN_CLOCKS == 0
+        if is_now:
+            self.guard.settle()
+        if math.isinf(self.deadline) or not (is_now or self.crew.world == 1):
+            return False
+        return self.crew.agree(time.monotonic() > self.deadline)
+
+    def _step(self, batch: Batch) -> None:
+        """One batch: gradients, guard, step."""
+        rate = self.schedule.rate(self.history.step)
+        self.optimiser.set_rate(rate, self.schedule.momentum if self.schedule.cycles_momentum else None)
+        loss = self.backward(batch)
+        self.crew.average_gradients(self.weights)
+        scaler = self.backward.scaler
+        if scaler is not None:
+            for member in self.optimiser.members:
+                scaler.unscale_(member)
+        try:
+            self.guard.admit(loss)
+        except NonFinite:
+            self._name_nonfinite(loss, batch)
+            raise
+        watched = self.probe is not None and self.probe.wants(len(self.history.window) + len(self.window))
         if watched and self.probe is not None:
             self.probe.before_step()
-        if total > self.settings.clip_norm:
-            torch._foreach_mul_(gradients, self.settings.clip_norm / total)
-        self.optimiser.step()
-        if self.probe is not None:
-            self.probe.after_step(loss * self.model.loss_scale)
-
-    def _end_epoch(self, whole: bool) -> None:
-        history, settings = self.history, self.settings
-        history.epoch += 1
-        train_loss, train_se, valid_loss, valid_se = self._measure()
-        history.train_loss.append(train_loss)
-        if self.valid.data.rows:
-            history.valid_loss.append(valid_loss)
+        if scaler is None:
+            self.optimiser.step()
         else:
-            valid_loss = -math.inf
-        weights = self.model.flat()
-        if self.probe is not None:
-            self.probe.end_epoch()
-        if valid_loss < history.best_loss or not self.valid.data.rows:
-            history.best_loss, history.best_se, history.best_train_se = valid_loss, valid_se, train_se
-            history.best_epoch, history.waited = history.epoch, 0
-            self.best = weights
-        else:
-            history.waited += 1
-        self._keep(weights)
-        if not whole:
-            history.stopped = "budget"
-        elif history.waited >= (settings.patience or 0):
-            history.stopped = "patience"
-        elif history.epoch >= (settings.epochs or 1):
-            history.stopped = "epochs"
+            for member in self.optimiser.members:
+                scaler.step(member)
+            scaler.update()
+        if self.average is not None:
+            self.average.update()
+        if watched and self.probe is not None:
+            self.probe.after_update()
+        self.window.append(loss)
 
-    def _keep(self, weights: NDArray[Any]) -> None:
-        self.kept[self.history.epoch] = weights
-        if len(self.kept) > MOST_SNAPSHOTS + MOST_SNAPSHOTS // 2:
-            epochs = sorted(self.kept)
-            self.kept = {epochs[i]: self.kept[epochs[i]] for i in thin(epochs)}
+    # -- evaluating --------------------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
-    def _measure(self) -> tuple[float, float, float, float]:
-        """Mean loss and its standard error on the shown training rows and on the validation rows, in the loss's unit."""
+    def _mean(self, data: Data, part: str) -> tuple[float, float]:
+        rows, most = data.rows_at_once(self.batch_rows), self.settings.evaluated_rows
+        return mean_loss(self.task, data.in_order(rows, at_most=most, seed=seed_for(self.seed, part)), self.crew)
+
+    def _evaluate(self, ends: str) -> None:
+        """Measure both parts, keep what is best, tell, and decide whether to go on; `ends` is why this is the end, "" if it is not."""
+        history = self.history
+        self.guard.settle()
+        steps = [loss * self.task.loss_scale for loss in self._window_losses()]
+        history.note_steps(steps, history.step - len(steps))
         self.network.eval()
-        found: list[float] = []
-        for inputs, target, weight in self._fed:
-            if not inputs.rows:
-                found += [math.nan, 0.0]
-                continue
-            pieces = torch.split(torch.arange(inputs.rows), ROWS_AT_ONCE)
-            per_row = torch.cat([self.model.losses(inputs.take(rows), target[rows]) for rows in pieces]).numpy()
-            weights = np.ones(len(per_row)) if weight is None else weight.numpy()
-            mean = float(np.average(per_row, weights=weights))
-            se = float(np.sqrt(np.sum((weights * (per_row - mean)) ** 2)) / weights.sum())
-            found += [mean, se]
-        return found[0], found[1], found[2], found[3]
+        with self.average.in_place() if self.average is not None else nullcontext():
+            train_loss, train_se = self._mean(self.data, "shown rows") if self.settings.measure_train else (_mean_of(steps), 0.0)
+            valid_loss, valid_se = self._mean(self.valid, "valid rows") if self.valid is not None else (-math.inf, 0.0)
+            history.at_step.append(history.step)
+            history.at_epoch.append(history.epoch)
+            history.learning_rate.append(self.optimiser.rate)
+            history.train_loss.append(train_loss)
+            if self.valid is not None:
+                history.valid_loss.append(valid_loss)
+            is_best = valid_loss < history.best_loss or self.valid is None
+            if is_best:
+                history.best_loss, history.best_se, history.best_train_se = valid_loss, valid_se, train_se
+                history.best = history.evaluations
+            history.waited = 0 if is_best else history.waited + 1
+            self.kept.add(history.evaluations, is_best=is_best)
+            if self.probe is not None:
+                self.probe.end_epoch()
+        self.schedule.observe(valid_loss if self.valid is not None else train_loss)
+        self.network.train()
+        history.stopped = ends if ends == "budget" else "patience" if history.waited >= (self.settings.patience or math.inf) else ends
+        self._tell()
+        self.save(bool(history.stopped))
 
-    def snapshots(self) -> Snapshots:
-        """Weights from birth to the kept epoch."""
-        last = self.history.best_epoch if self.settings.restore else self.history.epoch
-        path = {e: w for e, w in self.kept.items() if e <= last} | {last: self.best if self.settings.restore else self.model.flat()}
-        epochs = sorted(path)
-        chosen = [epochs[i] for i in thin(epochs)]
-        return Snapshots(tuple(chosen), np.stack([path[e] for e in chosen]).astype(np.float32))
+    def _window_losses(self) -> list[float]:
+        """The training-unit losses of the steps since the last evaluation, which begins anew."""
+        losses: list[float] = [*self.history.window, *(torch.stack(self.window).tolist() if self.window else [])]
+        self.window, self.history.window = [], []
+        return losses
+
+    def _tell(self) -> None:
+        """Tell the callbacks, one of which may end the training."""
+        history, now = self.history, time.monotonic()
+        done = max(1, history.step - self.first_step)
+        left = min((now - self.started) / done * (self.steps - history.step), self.deadline - now)
+        moment = Moment(
+            epoch=history.epoch + (history.step_of_epoch > 0),
+            step=history.step,
+            train_loss=history.train_loss[-1],
+            valid_loss=history.valid_loss[-1] if history.valid_loss else math.nan,
+            learning_rate=history.learning_rate[-1],
+            seconds=now - self.started,
+            seconds_left=max(0.0, left),
+        )
+        answers = [callback(moment) for callback in self.callbacks]
+        if not history.stopped and self.crew.agree("stop" in answers):
+            history.stopped = "callback"
+
+    # -- ending ------------------------------------------------------------------------------------------------------------
+
+    def _interrupt(self) -> None:
+        """Keep the state of this very step and end."""
+        self.guard.settle()
+        self.history.window = self._window_losses()
+        self.save(True)
+        self.history.stopped = "interrupted"
+
+    def _drop_window(self) -> None:
+        self.window = []
+        if self.probe is not None:
+            self.probe.drop_epoch()
+
+    def _stop_at_nonfinite(self, steps_ago: int) -> None:
+        history = self.history
+        history.nonfinite_step, history.stopped = history.step - steps_ago, "nonfinite"
+        if steps_ago:
+            # no weight has moved since: the step is taken again to see where it broke
+            at = history.epoch * self.steps_per_epoch + history.step_of_epoch - steps_ago
+            batch = next(self._batches(*divmod(at, self.steps_per_epoch)))
+            self._name_nonfinite(self.backward(batch), batch)
+        self._drop_window()
+
+    def _name_nonfinite(self, loss: Tensor, batch: Batch) -> None:
+        numbers = self.task.numbers(batch)
+        self.history.nonfinite_where = nonfinite_place(self.layers, loss, numbers, self.task.input_names(numbers.shape[1]))
+
+    @property
+    def _gives_best_back(self) -> bool:
+        """Whether the best weights are put back; those of a training that was interrupted before its first evaluation are not lost."""
+        return self.settings.restore and not (self.history.stopped == "interrupted" and not self.history.evaluations)
 
     def finish(self) -> None:
-        """Leave the best epoch's weights in the model."""
-        if self.settings.restore:
-            self.model.load_parameters(self.best)
-        self.network.noise = None
+        """Leave the best weights, or the last ones where so set, in an ordinary network."""
+        if self._gives_best_back:
+            self.weights.load(self.kept.best)
+        self._set_noise(None)
         self.network.eval()
-        self.model.kept = f"kept epoch {self.history.best_epoch if self.settings.restore else self.history.epoch} of {self.history.epoch}"
 
-    def trace(self) -> TraceEvidence:
-        """The training as evidence."""
-        history, probe = self.history, self.probe
-        return TraceEvidence(
-            model=self.model.name,
-            unit=self.model.loss.unit,
-            opening=self.opening,
-            train_loss=tuple(history.train_loss),
-            valid_loss=tuple(history.valid_loss),
-            valid_loss_se=history.best_se,
-            step_loss=tuple(probe.step_loss) if probe else (),
-            step_number=tuple(probe.step_number) if probe else (),
-            learning_rate=tuple(history.learning_rate),
-            layers=probe.traces() if probe else (),
-            inputs=input_traces(self.model.input_names, self.input_sample),
-            steps_per_epoch=self.steps_per_epoch,
-            train_rows=self.inputs.rows,
-            valid_rows=self.valid.data.rows,
-            nonfinite_step=history.nonfinite_step,
-            nonfinite_where=history.nonfinite_where,
-            nonfinite_rows=int((~torch.isfinite(self.inputs.numbers)).any(dim=1).sum()),
-            best_epoch=history.best_epoch - 1,
-            stopped=history.stopped,
-            train_loss_se=history.best_train_se,
-            restored=self.settings.restore,
-        )
+    @property
+    def last_kept(self) -> int:
+        """The evaluation whose weights `finish` leaves."""
+        return self.history.best if self._gives_best_back else max(1, self.history.evaluations)
 
 
-def _evaluation_rows(rows: Rows, seed: int) -> Rows:
-    from assay.model.contract import Rows as Made
-
-    if rows.data.rows <= MOST_EVALUATED_ROWS:
-        return rows
-    few = np.sort(np.random.default_rng(seed).choice(rows.data.rows, MOST_EVALUATED_ROWS, replace=False))
-    return Made(rows.data.take(few), rows.target[few], None if rows.weight is None else rows.weight[few])
-
-
-def _layers(model: NeuralModel) -> list[Layer]:
-    network, named = model.network, dict(model.network.named_parameters())
-    found = []
-    for group, names in model.groups().items():
-        parameters = tuple(named[n] for n in names)
-        kind = network.layer_kind(group)
-        units = sum(p.shape[1] for p in parameters) if kind in {"embedding", "text"} else int(parameters[0].shape[0])
-        found.append(Layer(group, kind, units, parameters, network.activation_of(group)))
-    return found
+def _mean_of(losses: list[float]) -> float:
+    return math.fsum(losses) / len(losses) if losses else math.nan

@@ -76,6 +76,10 @@ class Probe:
     def after_step(self, loss: Tensor) -> None:
         """Note a step's loss, and the size of its update if `before_step` was called for it."""
         self._losses.append(loss.detach())
+        self.after_update()
+
+    def after_update(self) -> None:
+        """Note the size of a step's update if `before_step` was called for it; alone where the losses are kept elsewhere."""
         if self._before is not None:
             ratios = []
             for layer, olds in zip(self.layers, self._before, strict=True):
@@ -152,10 +156,16 @@ class Probe:
             "step_number": self.step_number,
             "stride": self._stride,
             "step": self._step,
+            "gradients": [[float(v) for v in one] for one in self._gradients],
+            "updates": [[float(v) for v in one] for one in self._updates],
         }
 
     def resume(self, data: Mapping[str, Any]) -> None:
         """Go on from what `state` described."""
+        import torch
+
+        self._gradients = [[torch.tensor(float(v), dtype=torch.float64) for v in one] for one in data.get("gradients", ())]
+        self._updates = [[torch.tensor(float(v), dtype=torch.float64) for v in one] for one in data.get("updates", ())]
         self.record = {name: [list(v) for v in values] for name, values in data["record"].items()}
         self.step_loss, self.step_number = list(data["step_loss"]), list(data["step_number"])
         self._stride, self._step = int(data["stride"]), int(data["step"])

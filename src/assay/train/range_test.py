@@ -1,0 +1,126 @@
+"""The learning-rate range test: one short training whose rate rises step by step, to see where the loss falls and where it breaks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from assay.core.seeds import seed_for
+from assay.train.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from assay.train.data import Data
+    from assay.train.task import Task
+
+LOWEST, HIGHEST = 1e-6, 10.0
+STEPS = 140  # twenty a decade
+SMOOTHING = 0.9
+BROKEN = 4.0  # times the lowest loss (above its floor) so far
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What a range test saw.
+
+    Attributes:
+        rates: Learning rate of each step, rising.
+        losses: Smoothed training loss after it, in the objective's unit; shorter trainings broke.
+        suggestion: The peak learning rate to train with.
+        why: How it follows from the losses, for people.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float
+    why: str
+
+
+def range_test(
+    network: nn.Module, objective: Any, data: Data, *, settings: Settings | None = None, seed: int = 0, device: str = "cpu"
+) -> RangeTest:
+    """Find a learning rate for a network by raising it from 1e-6 until the loss breaks; network and streams stay as they were.
+
+    Raises:
+        InputError: there is no example.
+
+    Source: Smith 2017, Cyclical Learning Rates for Training Neural Networks, section 3.3.
+
+    Example:
+        >>> from assay.train import TensorData
+        >>> x = torch.linspace(-1, 1, 64)[:, None]
+        >>> found = range_test(torch.nn.Linear(1, 1), "squared", TensorData(x, 2 * x[:, 0]))
+        >>> 1e-4 < found.suggestion < 1.0
+        True
+    """
+    from assay.objective.training_loss import training_loss
+    from assay.train.fit import device_of, refuse_nothing
+    from assay.train.session import own_streams
+    from assay.train.task import NetworkTask
+
+    refuse_nothing(data)
+    place = device_of(device)
+    network.to(place)
+    task = NetworkTask(network, training_loss(objective), "network")
+    with own_streams(seed):
+        return find_rate(task, data.to(place), (settings or Settings()).filled(data.rows), seed)
+
+
+def find_rate(task: Task, data: Data, settings: Settings, seed: int) -> RangeTest:
+    """The range test of a task; see `range_test`."""
+    from assay.train.backward import Backward
+    from assay.train.guard import Guard, NonFinite
+    from assay.train.optimiser import Optimiser, hidden_matrices
+    from assay.train.weights import Weights
+
+    network = task.network
+    was_training, before = network.training, Weights(network, flat=False).copy()
+    weights = Weights(network, apart=hidden_matrices(network) if settings.optimiser == "muon" else ())
+    knobs = replace(settings, learning_rate=LOWEST, schedule="constant", accumulate=1, average=None)
+    optimiser, backward, guard = Optimiser(knobs, weights), Backward(task, weights, knobs), Guard(weights, knobs)
+    rates: list[float] = []
+    losses: list[float] = []
+    average = 0.0
+    network.train()
+    try:
+        for step, batch in zip(range(STEPS), _batches(data, settings, seed), strict=False):
+            rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
+            loss = backward(batch)
+            guard.admit(loss)
+            optimiser.set_rate(rate)
+            optimiser.step()
+            average = SMOOTHING * average + (1.0 - SMOOTHING) * float(loss) * task.loss_scale
+            rates.append(rate)
+            losses.append(average / (1.0 - SMOOTHING ** (step + 1)))
+            if losses[-1] > BROKEN * min(losses):
+                break
+    except NonFinite:
+        pass  # the end of the range: what was seen before it is the result
+    finally:
+        weights.release()
+        Weights(network, flat=False).load(before)
+        network.train(was_training)
+    return suggested(rates, losses, settings)
+
+
+def _batches(data: Data, settings: Settings, seed: int) -> Any:
+    """Batches for as long as they are asked for, epoch after epoch."""
+    epoch = 0
+    while True:
+        yield from data.batches(min(settings.batch_rows or 1, data.rows), seed_for(seed, f"range test {epoch}"))
+        epoch += 1
+
+
+def suggested(rates: Sequence[float], losses: Sequence[float], settings: Settings) -> RangeTest:
+    """What the losses of a rising rate suggest: a tenth of the rate at which the loss was lowest, before it rises again."""
+    if len(rates) < 3:
+        usual = replace(settings, learning_rate=None).peak
+        return RangeTest(tuple(rates), tuple(losses), usual, f"the loss broke within {len(rates)} steps, so the usual rate is kept")
+    lowest = min(range(len(losses)), key=lambda i: (losses[i], i))
+    suggestion = rates[lowest] / 10.0
+    why = f"a tenth of {rates[lowest]:.2g}, at which the loss of a rising rate was lowest ({losses[lowest]:.3g} from {losses[0]:.3g})"
+    return RangeTest(tuple(rates), tuple(losses), suggestion if math.isfinite(suggestion) else settings.peak, why)
