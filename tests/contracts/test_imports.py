@@ -23,6 +23,8 @@ def imported_by(code: str) -> set[str]:
         "from assay.face.cli import main; main(['--help'])",
         "from assay.face.cli import main; main(['train', '--help'])",
         "from assay.face.cli import main; main(['rules'])",
+        "from assay.face.cli import main; main(['models'])",
+        "from assay.face.cli import main; main(['models', 'mlp'])",
         "from assay.face.cli import main; main(['explain', 'DAT101'])",
     ],
 )

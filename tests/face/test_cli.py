@@ -14,7 +14,7 @@ from assay.face.commands.parser import Parser
 from assay.face.commands.reading import reading_of
 from assay.face.commands.train import test_part as part_of
 
-COMMANDS = ("train", "demo", "check", "rules", "explain", "samples", "report", "ledger", "compare", "judge", "predict")
+COMMANDS = ("train", "demo", "check", "rules", "explain", "models", "samples", "report", "ledger", "compare", "judge", "predict")
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
