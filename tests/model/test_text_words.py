@@ -1,5 +1,7 @@
 """Texts stay as they are until a model asks for their words."""
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,7 +15,7 @@ SAID = ["Don't panic!", None, "", "panic, then panic 42", "我们 go"]
 
 def read(texts: Texts) -> list[list[str]]:
     starts, places, words = texts.words()
-    return [[words[p] for p in places[low:high]] for low, high in zip(starts[:-1], starts[1:], strict=True)]
+    return [[words[p] for p in places[low:high]] for low, high in pairwise(starts)]
 
 
 def test_words_are_lower_cased_signs_apart_and_nothing_is_no_word():

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from assay.model.neural import NeuralModel
+from assay.model.shape import ACTIVATION_NAMES, check_name, check_share, check_sizes
 from assay.model.table_input import TableInput
 
 if TYPE_CHECKING:
     from assay.model.mlp_network import Network
+
+NORM_NAMES = ("none", "layer", "rms")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Shape:
     Attributes:
         hidden: Units of each hidden layer.
         dropout: Share of hidden units silenced at each training step.
+        activation: Of the hidden layers, see `assay.model.activation`.
+        norm: "layer", "rms" or "none": of what comes before each activation.
         bins: At most so many piecewise-linear bins a number column.
         scaled: False feeds numbers as they are, to show what that costs.
     """
@@ -27,6 +32,15 @@ class Shape:
     dropout: float = 0.2
     bins: int = 64
     scaled: bool = True
+    activation: str = "relu"
+    norm: str = "none"
+
+    def __post_init__(self) -> None:
+        """Refuse what no network could be."""
+        check_sizes("a hidden layer", self.hidden)
+        check_name("activation", self.activation, ACTIVATION_NAMES)
+        check_name("norm", self.norm, NORM_NAMES)
+        check_share("dropout", self.dropout)
 
 
 class Mlp(NeuralModel):
@@ -48,10 +62,12 @@ class Mlp(NeuralModel):
             hidden=self.shape.hidden,
             outputs=outputs,
             dropout=self.shape.dropout,
+            activation_name=self.shape.activation,
+            norm_name=self.shape.norm,
         )
 
     def describe(self) -> str:
         if not self.is_built:
             return ""
         layers = "-".join(str(u) for u in self.shape.hidden)
-        return f"{layers} ReLU, {self.n_weights:,} weights{self.kept and ', ' + self.kept}"
+        return f"{layers} {self.shape.activation.replace('relu', 'ReLU')}, {self.n_weights:,} weights{self.kept and ', ' + self.kept}"

@@ -37,6 +37,12 @@ class NetworkInput(ABC):
     def read(self, data: Encoded, dtype: torch.dtype) -> Inputs:
         """The rows as tensors, numbers of this dtype."""
 
+    def order(self, inputs: Any) -> torch.Tensor:
+        """Its rows (positions) in an order that is cheap to read in pieces: rows of like length together."""
+        import torch
+
+        return torch.arange(inputs.rows)
+
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What was learned as JSON-able data and plain arrays."""

@@ -46,6 +46,7 @@ class NeuralModel(Model):
     shape_type: ClassVar[type[Any]]
     input_type: ClassVar[type[NetworkInput]]
     rows_at_once: ClassVar[int] = 8192
+    usual_settings: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, shape: Any = None) -> None:
         self.shape = self.shape_type() if shape is None else shape
@@ -116,6 +117,11 @@ class NeuralModel(Model):
         return self._start
 
     @property
+    def fed(self) -> Any:
+        """What its input learned from the training rows, an `input_type`."""
+        return self._fed
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """Names of its number inputs."""
         return self._fed.number_names
@@ -158,9 +164,10 @@ class NeuralModel(Model):
         self.network.eval()
         inputs = self.inputs(data)
         with torch.inference_mode():
-            pieces = torch.split(torch.arange(inputs.rows), self.rows_at_once)
+            pieces = self.pieces(inputs)
             parts = [self._prediction(self.network(inputs.take(rows))).numpy() for rows in pieces]
-        return np.concatenate(parts)
+        predicted = np.concatenate(parts)
+        return predicted[np.argsort(np.concatenate([rows.numpy() for rows in pieces]), kind="stable")]
 
     def _prediction(self, added: torch.Tensor) -> torch.Tensor:
         if self._loss.task == "classification":
@@ -192,6 +199,12 @@ class NeuralModel(Model):
     def inputs(self, data: Encoded) -> Inputs:
         """The encoded rows as the tensors that the network reads; make them once where they are used often."""
         return self._fed.read(data, next(self.network.parameters()).dtype)
+
+    def pieces(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
+        """All its rows (positions), each once, in pieces that may go through the network together where nothing is learned."""
+        import torch
+
+        return torch.split(self._fed.order(inputs), self.rows_at_once)
 
     def targets(self, target: NDArray[Any]) -> torch.Tensor:
         """Targets as a tensor: class numbers, or float64 values in their own unit."""

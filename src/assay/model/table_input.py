@@ -29,14 +29,7 @@ class Bag(NamedTuple):
 
     def take(self, rows: Tensor) -> Bag:
         """The bags of these rows."""
-        import torch
-
-        low = self.starts[rows]
-        lengths = self.starts[rows + 1] - low
-        ends = lengths.cumsum(0)
-        starts = torch.cat([ends.new_zeros(1), ends])
-        total = int(ends[-1]) if len(rows) else 0
-        places = torch.arange(total) + torch.repeat_interleave(low - starts[:-1], lengths)
+        starts, places = gathered(self.starts, rows)
         return Bag(starts, self.terms[places], self.weights[places])
 
 
@@ -108,3 +101,21 @@ class TableInput(NetworkInput):
         return cls(
             NumberScaling.from_state(data["scaling"], scaling), tuple(sizes["codes"]), tuple(sizes["terms"]), tuple(sizes["numbers"])
         )
+
+
+def gathered(starts: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each of these rows starts once they stand one after the other, and the places of their parts.
+
+    Example:
+        >>> import torch
+        >>> [part.tolist() for part in gathered(torch.tensor([0, 2, 2, 5]), torch.tensor([2, 0]))]
+        [[0, 3, 5], [2, 3, 4, 0, 1]]
+    """
+    import torch
+
+    low = starts[rows]
+    lengths = starts[rows + 1] - low
+    ends = lengths.cumsum(0)
+    moved = torch.cat([ends.new_zeros(1), ends])
+    total = int(ends[-1]) if len(rows) else 0
+    return moved, torch.arange(total) + torch.repeat_interleave(low - moved[:-1], lengths)

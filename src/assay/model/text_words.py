@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\w--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]]+(?:['’]\w+)*|[^\w\s]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pool:
     """The texts of a column, of all rows of a table; many selections of rows share one.
 
