@@ -122,7 +122,7 @@ class LanguageEvaluation:
         return found
 
     def _cut(self, model: TokenModel, held: TokenLosses) -> Cut:
-        return by_source(model, held, self.tokenizer.noun, seed_for(self.seed, "ledger"))
+        return by_source(model, held, self.tokenizer.noun, seed_for(self.seed, "ledger"), self.most_tokens)
 
     def _layers(
         self,

@@ -104,7 +104,7 @@ def language_ledger(
     )
 
 
-def by_source(model: TokenModel, held: TokenLosses, noun: str, seed: int) -> Cut:
+def by_source(model: TokenModel, held: TokenLosses, noun: str, seed: int, most_tokens: int = MOST_CUT_TOKENS) -> Cut:
     """The reduction booked to the tokens of the context, by how far back they stand.
 
     Each sampled token is predicted with nothing known (the unigram), with the last token, the last 2, 4, 8, ... known, and with
@@ -116,12 +116,13 @@ def by_source(model: TokenModel, held: TokenLosses, noun: str, seed: int) -> Cut
         held: On held-out text.
         noun: What a token is called.
         seed: Of the run.
+        most_tokens: Tokens that a network may read for it.
 
     Source: definition; cf. Khandelwal et al. 2018, "Sharp Nearby, Fuzzy Far Away", who cut contexts to see what they tell.
     """
     n_places = len(held.gained)
     if not isinstance(model, NGram):
-        n_places = min(n_places, MOST_PLACES, max(FEWEST_PLACES, MOST_CUT_TOKENS // model.block))
+        n_places = min(n_places, MOST_PLACES, max(FEWEST_PLACES, min(most_tokens, MOST_CUT_TOKENS) // model.block))
     chosen = representative(held.gained, n_places, seed_for(seed, "ledger places"))
     levels = np.empty((2 + len(model.cuts), len(chosen)))
     levels[0], levels[-1] = held.opening[chosen], held.closing[chosen]
@@ -132,7 +133,7 @@ def by_source(model: TokenModel, held: TokenLosses, noun: str, seed: int) -> Cut
     falls = levels[:-1] - levels[1:]
     errors = two_phase_se(falls.T, held.gained[chosen], held.gained)
     lines = [
-        Booking(reach(before + 1, after, noun), float(fall.mean()), se=float(error))
+        Booking(reach(before + 1, after), float(fall.mean()), se=float(error))
         for before, after, fall, error in zip(known[:-1], known[1:], falls, errors, strict=True)
         if after > before
     ]
@@ -147,15 +148,14 @@ def by_source(model: TokenModel, held: TokenLosses, noun: str, seed: int) -> Cut
     return Cut(side, tuple((k, float(level.mean())) for k, level in zip(known, levels, strict=True)))
 
 
-def reach(first: int, last: int, noun: str) -> str:
+def reach(first: int, last: int) -> str:
     """Name the tokens that stand so far back.
 
     Example:
-        >>> reach(1, 1, "word"), reach(2, 2, "word"), reach(5, 8, "word")
-        ('1 word back', '2 words back', '5-8 words back')
+        >>> reach(1, 1), reach(5, 8)
+        ('1 back', '5-8 back')
     """
-    span = f"{first}" if first == last else f"{first}-{last}"
-    return f"{span} {noun}{'s' if last > 1 else ''} back"
+    return f"{first} back" if first == last else f"{first}-{last} back"
 
 
 def _listed(lengths: Sequence[int]) -> str:

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from assay.core.trace_evidence import TraceEvidence
 
 COUNTED = ("bigram", "n-gram")
+ENDS = {
+    "steps": "its steps were done",
+    "epochs": "its epochs were done",
+    "patience": "its validation loss no longer fell",
+    "budget": "its time was used up",
+    "nonfinite": "a loss or gradient was no longer finite",
+    "interrupted": "it was interrupted",
+}
+"""Why a training ended, in words."""
 
 
 def text_as_table(corpus: CorpusEvidence) -> TableEvidence:
@@ -69,14 +78,14 @@ def _trust(view: RunView) -> str:
 def _peer(view: RunView, found: EvalEvidence, ledger: Ledger) -> str:
     """How the model compares with counting, and what it has by heart."""
     parts = []
-    counted = [r for r in found.ladder if r.name in COUNTED and r.name != found.model]
-    if counted and found.model != "constant":
-        best = min(counted, key=lambda r: r.held_out_loss)
+    others = [r for r in found.ladder if r.name not in ("constant", found.model)]
+    if others and found.model != "constant":
+        best = min(others, key=lambda r: r.held_out_loss)
         behind = ledger.closing - best.held_out_loss
-        how = "better" if behind > 0 else "worse"
+        counts = ", which only counts," if best.name in COUNTED else ""
         parts.append(
-            f"The {best.name} model, which only counts, does {quantity(abs(behind), ledger.unit)} {how}"
-            f" after {best.seconds:.1f} s of training, {found.model} takes {_seconds(found.rung(found.model))}."
+            f"The {best.name} model{counts} does {quantity(abs(behind), ledger.unit)} {'better' if behind > 0 else 'worse'}"
+            f" after {best.seconds:.1f} s of training; {found.model} takes {_seconds(found.rung(found.model))}."
         )
     gap = next((a for a in ledger.adjustments if a.kind == "memorised"), None)
     if gap is not None and gap.amount > NOISE_SE * (gap.se or 0.0):
@@ -98,8 +107,8 @@ def _next(view: RunView, found: EvalEvidence, ledger: Ledger) -> str:
     trace = view.traces[0] if view.traces else None
     if trace is not None and still_learns(trace):
         steps = int(trace.steps_per_epoch * len(trace.train_loss)) if trace.steps_per_epoch else 0
-        more = f" --steps {2 * steps}" if steps and trace.stopped in ("steps", "epochs") else ""
-        return f"Next: the {trace.model} was still learning when {trace.stopped} ended it; give it more{more}, or read what it writes."
+        more = f"train longer, such as --steps {2 * steps}" if steps and trace.stopped == "steps" else "give it a larger --budget"
+        return f"Next: the {trace.model} was still learning when {ENDS.get(trace.stopped, 'it ended')}; {more}."
     best = min(found.ladder, key=lambda r: r.held_out_loss)
     if best.name != found.model and best.held_out_loss < ledger.closing - NOISE_SE * ledger.closing_se:
         return f"Next: use the {best.name} model, which is better, or a larger network or more text for {found.model}."

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_ORDER = {"byte": 8, "char": 8, "word": 4, "bpe": 4}
 WORTH_SHARE = 0.005
-EVALUATIONS = 20
+EVALUATIONS, STEPS_BETWEEN = 20, 25
 EVALUATED_BLOCKS = 96
 USUAL = {
     "transformer": {"layers": 4, "width": 128, "heads": 4},
@@ -155,7 +155,8 @@ def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: 
     if run.stopped == "interrupted":
         # the loop keeps what it has learned in its checkpoint; the job must still end here
         raise KeyboardInterrupt
-    model.kept = f"{max(run.history.at_step, default=0):,} steps of {settings.batch} blocks, ended by {run.stopped}"
+    ended = "" if run.stopped == "steps" else f", ended by {run.stopped}"
+    model.kept = f"{max(run.history.at_step, default=0):,} steps of {settings.batch} blocks{ended}"
     trace = None if run.trace is None else replace(run.trace, unit=parts.unit)
     return TrainedLanguage(model, run.seconds, trace, run.snapshots, tuple(run.notes))
 
@@ -171,7 +172,7 @@ def loop_settings(name: str, settings: LanguageSettings) -> Any:
         betas=(0.9, 0.99),
         batch_rows=settings.batch,
         max_steps=settings.steps,
-        evaluate_every=max(1, settings.steps // EVALUATIONS),
+        evaluate_every=min(settings.steps, max(STEPS_BETWEEN, settings.steps // EVALUATIONS)),
         evaluated_rows=EVALUATED_BLOCKS,
         warm_share=min(0.5, WARM_STEPS / settings.steps),
         floor_share=0.1,

@@ -45,9 +45,9 @@ def render(view: RunView) -> str:
     A part that the run does not have says so in one line instead of vanishing.
     """
     if view.corpus is not None:
-        from assay.face.report import language_page
+        from assay.face.report.language_page import render as render_text
 
-        return language_page.render(view)
+        return render_text(view)
     columns, left_out = telling_columns(view)
     ledger = view.ledger
     sources = leading(ledger.sources.bookings, MOST_SOURCES) if ledger else ((), ())
