@@ -97,9 +97,7 @@ def test_the_tree_asks_the_way_to_the_centre():
     windows = draws.windows(0, 100, 2)
     ways = {(tuple(o[o >= 0]), tuple(y[o >= 0])) for o, y in zip(windows.outputs, windows.labels, strict=True)}
     tree = draws.tree
-    assert ways == {
-        (tuple(tree.nodes[a:b]), tuple(1 - tree.turns[a:b])) for a, b in zip(tree.starts[:-1], tree.starts[1:], strict=True)
-    }
+    assert ways == {(tuple(tree.nodes[a:b]), tuple(1 - tree.turns[a:b])) for a, b in zip(tree.starts[:-1], tree.starts[1:], strict=True)}
 
 
 def test_the_same_place_gives_the_same_draw_whatever_the_span():

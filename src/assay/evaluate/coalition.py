@@ -143,6 +143,12 @@ class Coalitions:
             numbers=_mix(own.numbers, other.numbers, known[:, :, self._number_player]),
             codes=_mix(own.codes, other.codes, known[:, :, self._code_player]),
             bags=tuple(bags),
+            texts=tuple(
+                text.take(np.repeat(np.arange(n_rows), n_coalitions * other.rows)).mixed(
+                    behind.take(np.tile(np.arange(other.rows), n_rows * n_coalitions)), known[:, :, place].ravel().repeat(other.rows)
+                )
+                for place, text, behind in zip(self._bag_player, own.texts, other.texts, strict=False)
+            ),
             images=tuple(
                 one.crossed(behind, known[:, :, players])
                 for one, behind, players in zip(own.images, other.images, self._region_player, strict=True)

@@ -194,13 +194,12 @@ def _span(first: str, last: str) -> str:
     """Name a run of stages.
 
     Example:
-        >>> _span("tree 1", "tree 5"), _span("tree 3", "tree 3"), _span("a", "b")
-        ('trees 1-5', 'tree 3', 'a to b')
+        >>> _span("tree 1", "tree 5"), _span("tree 3", "tree 3"), _span("a", "b"), _span("split 1: age", "split 2: sex")
+        ('trees 1-5', 'tree 3', 'a to b', 'splits 1-2')
     """
-    head, _, number = first.rpartition(" ")
-    other, _, until = last.rpartition(" ")
     if first == last:
         return first
+    (head, _, number), (other, _, until) = (name.partition(": ")[0].rpartition(" ") for name in (first, last))
     return f"{head}s {number}-{until}" if head and head == other else f"{first} to {last}"
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from assay.core.errors import ColumnError, RunError
 from assay.face.checking import check_source
 from assay.face.config import read_config
+from assay.face.job.knobs import KNOBS, Knobs, refuse_strange
 from assay.face.job.settings import Settings
 from assay.face.notebook import FindingList
 from assay.face.progress import Progress
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from assay.table import Sample
 
 DEMO_SAMPLE = "claims-leak"
+
+
+READING = ("encoding", "separator", "missing", "types", "image_size")
+
+
+class Options(Knobs, total=False):
+    """How to read the source, where inference is not wanted, and the knobs of a network."""
+
+    encoding: str | None
+    separator: str | None
+    missing: Sequence[str]
+    types: Mapping[str, str] | None
+    image_size: str | None
 
 
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
@@ -77,7 +91,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **reading: Any,
+    **more: Unpack[Options],
 ) -> Run:
     """Audit, split, train a ladder of models, watch, evaluate, account, and keep it all as a run.
 
@@ -100,7 +114,8 @@ def train(
         resume: Go on with the interrupted run in `out`; settings that are named again must be those that it began with.
         overwrite: Replace an earlier run in `out`.
         progress: Listener, instead of the terminal's progress bar.
-        reading: encoding, separator, missing, types or image_size, where inference is not wanted.
+        more: encoding, separator, missing, types or image_size, where inference is not wanted; and of the network of `model`: layers,
+            width, heads, activation, dropout, lr (a rate or "auto"), optimiser, batch, epochs, schedule, average, precision, clip.
 
     Raises:
         InputError: the source or an option cannot be used.
@@ -123,9 +138,7 @@ def train(
         "test": str(test),
         "seed": seed,
         "budget": budget,
-        **{name: reading.get(name) for name in ("encoding", "separator", "image_size")},
-        "missing": tuple(reading.get("missing") or ()),
-        "types": dict(reading["types"]) if reading.get("types") else None,
+        **_options(more),
     }
     with _listener(progress, quiet) as listener:
         if resume:
@@ -134,6 +147,24 @@ def train(
             return Run(job.resume(folder, source=table if source else None, asked=named, config=read_config(), progress=listener))
         settings = Settings(source=source, target=_target(target, source), **asked)
         return Run(job.run(table, settings, out=out, overwrite=overwrite, config=read_config(), progress=listener))
+
+
+def _options(given: Options) -> dict[str, Any]:
+    """Settings from the options of reading and of the network.
+
+    Raises:
+        OptionError: there is no such option.
+    """
+    refuse_strange(given, (*READING, *KNOBS))
+    settings = {name: given.get(name) for name in ("encoding", "separator", "image_size")}
+    types, lr = given.get("types"), given.get("lr")
+    return {
+        **settings,
+        **{name: given.get(name, DEFAULTS[name]) for name in KNOBS},
+        "missing": tuple(given.get("missing") or ()),
+        "types": dict(types) if types else None,
+        "lr": None if lr is None else str(lr),
+    }
 
 
 def demo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from assay.core.errors import OptionError, nearest
@@ -24,7 +25,9 @@ class Family:
         sizes: What --layers, --width and the like mean for it, or "" where it has none.
         on_ladder: Trained where no model was named.
         on_text_ladder: Trained where no model was named and the table has a text column.
+        on_image_ladder: Trained where no model was named and the table has images, if its cost is bearable.
         needs_torch: Needs PyTorch.
+        needs: Kind of column without which it reads nothing, such as "image", or "".
     """
 
     name: str
@@ -37,7 +40,9 @@ class Family:
     sizes: str = ""
     on_ladder: bool = False
     on_text_ladder: bool = False
+    on_image_ladder: bool = False
     needs_torch: bool = False
+    needs: str = ""
 
 
 # The simplest first: the order of the ladder, of help pages and of `assay models`.
@@ -170,6 +175,66 @@ FAMILIES = (
         on_text_ladder=True,
         needs_torch=True,
     ),
+    Family(
+        name="rnn",
+        module="assay.model.text_recurrent",
+        class_name="Rnn",
+        tasks=BOTH_TASKS,
+        reads=("sequence", *TABLE),
+        assumes="what a text says is in the order of its words, and mostly in the last of them",
+        chooses="when to stop",
+        sizes="--layers: recurrent layers; --width: units of each",
+        needs_torch=True,
+        needs="text",
+    ),
+    Family(
+        name="gru",
+        module="assay.model.text_recurrent",
+        class_name="Gru",
+        tasks=BOTH_TASKS,
+        reads=("sequence", *TABLE),
+        assumes="what a text says is in the order of its words, and gates can keep what stood early",
+        chooses="when to stop",
+        sizes="--layers: recurrent layers; --width: units of each",
+        needs_torch=True,
+        needs="text",
+    ),
+    Family(
+        name="lstm",
+        module="assay.model.text_recurrent",
+        class_name="Lstm",
+        tasks=BOTH_TASKS,
+        reads=("sequence", *TABLE),
+        assumes="what a text says is in the order of its words, and a memory of its own keeps what stood early",
+        chooses="when to stop",
+        sizes="--layers: recurrent layers; --width: units of each",
+        needs_torch=True,
+        needs="text",
+    ),
+    Family(
+        name="transformer",
+        module="assay.model.table_transformer",
+        class_name="Transformer",
+        tasks=BOTH_TASKS,
+        reads=("sequence", *TABLE),
+        assumes="any word, or any column, may bear on any other; which ones do is learned from the rows, of which there are many",
+        chooses="when to stop",
+        sizes="--layers: blocks; --width: features a token; --heads: attention heads",
+        needs_torch=True,
+    ),
+    Family(
+        name="cnn",
+        module="assay.model.cnn",
+        class_name="Cnn",
+        tasks=BOTH_TASKS,
+        reads=("images", *TABLE),
+        assumes="what a patch of an image shows means the same wherever it stands, and patches make up larger ones",
+        chooses="when to stop",
+        sizes="--layers: residual blocks (3); --width: channels of the first stage (16), doubled by each further stage",
+        on_image_ladder=True,
+        needs_torch=True,
+        needs="image",
+    ),
 )
 
 _BY_NAME = {one.name: one for one in FAMILIES}
@@ -203,3 +268,26 @@ def refuse_unfit(name: str, task: str) -> None:
     if task not in asked.tasks:
         able = [one.name for one in FAMILIES if task in one.tasks and one.name != "constant"]
         raise OptionError(f"model {name!r} is for {', '.join(asked.tasks)}, this task is {task}; take one of {', '.join(able)}")
+
+
+def refuse_without(name: str, kinds: Collection[str]) -> None:
+    """Refuse a family for a table that has no column of the kind that it needs.
+
+    Args:
+        name: Of the family.
+        kinds: Of the table's features.
+
+    Raises:
+        OptionError: the kind is not among them.
+
+    Example:
+        >>> refuse_without("cnn", {"number", "image"})
+    """
+    asked = family(name)
+    if asked.needs and asked.needs not in kinds:
+        there = ", ".join(sorted(kinds)) or "none"
+        able = [one.name for one in FAMILIES if not one.needs and one.name not in ("constant", "one-rule")]
+        raise OptionError(
+            f"model {name!r} reads columns of the kind {asked.needs}, and this table has none: its features are of the kinds {there}; "
+            f"take one of {', '.join(able)}"
+        )

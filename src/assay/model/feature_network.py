@@ -53,7 +53,7 @@ class NumberTokens(nn.Module):
         self.bias = nn.Parameter(torch.zeros(columns, width))
 
     def forward(
-        self, numbers: Float[Tensor, "batch features"], gaps: Float[Tensor, "batch holes"]
+        self, numbers: Float[Tensor, "batch features"], gaps: Float[Tensor, "batch places"]
     ) -> Float[Tensor, "batch features width"]:
         """The vectors of each row's numbers."""
         columns, parts, _ = self.weight.shape
@@ -107,7 +107,7 @@ class FeatureNetwork(NeuralNetwork):
         self.output.weight.zero_()
         self.output.bias.zero_()
 
-    def forward(self, inputs: TextTensors) -> Tensor:
+    def forward(self, inputs: TextTensors) -> Float[Tensor, "batch outputs"]:
         fed = inputs.table
         tokens = [self.gathering.expand(fed.rows, 1, -1), self.numbers(fed.numbers, fed.gaps)]
         tokens += [table(fed.codes[:, i])[:, None] for i, table in enumerate(self.tables)]

@@ -44,7 +44,7 @@ class PenalisedFit:
     l1_share: float
 
     def strengths(self, rows: Rows, matrix: Any, loss: Loss, classes: int) -> tuple[float, ...]:
-        """From the weakest strength at which every coefficient is zero down to a ten-thousandth of it."""
+        """From the weakest strength at which every coefficient is zero (for the absolute error about so) to a ten-thousandth of it."""
         weight = np.ones(rows.size) if rows.weight is None else rows.weight
         if classes:
             hot = (rows.target[:, None] == np.arange(classes)).astype(np.float64)

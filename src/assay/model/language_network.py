@@ -210,6 +210,6 @@ def _network(family: str, shape: Mapping[str, Any]) -> nn.Module:
         from assay.model.transformer_shape import TransformerShape
 
         return LanguageModel(TransformerShape(**shape))
-    from assay.model.recurrent import RecurrentLanguageModel
+    from assay.model.recurrent_language import RecurrentLanguageModel
 
     return RecurrentLanguageModel(family, **{name: value for name, value in shape.items() if name != "block"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.model.neural import NeuralModel
 from assay.model.shape import ACTIVATION_NAMES, check_name, check_share, check_sizes
@@ -51,6 +52,21 @@ class Mlp(NeuralModel):
     shape_type = Shape
     input_type = TableInput
     shape: Shape
+
+    @classmethod
+    def knobs(cls) -> tuple[str, ...]:
+        return ("layers", "width", "activation", "dropout")
+
+    @classmethod
+    def shaped(cls, knobs: Mapping[str, Any]) -> Shape:
+        """The usual shape, or so many hidden layers of one width."""
+        own = {name: value for name, value in knobs.items() if name in {"activation", "dropout"}}
+        usual = Shape()
+        if "layers" in knobs or "width" in knobs:
+            layers, width = knobs.get("layers", len(usual.hidden)), knobs.get("width", usual.hidden[0])
+            check_sizes("layers", (layers,))
+            own["hidden"] = (width,) * layers
+        return replace(usual, **own)
 
     def make_network(self, fed: TableInput, outputs: int) -> Network:
         from assay.model.mlp_network import Network

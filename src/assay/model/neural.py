@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from assay.core.seeds import seed_for
 from assay.core.units import BITS_PER_NAT
 from assay.model.contract import Model, Rows
 from assay.model.encoded import Encoded
+from assay.model.shape import SHAPE_KNOBS
 from assay.objective.loss import LOSSES, SMALLEST_PROBABILITY
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class NeuralModel(Model):
         shape_type: Frozen dataclass of plain values; each field is a knob.
         input_type: How its rows become tensors.
         rows_at_once: At most so many rows go through the network together where nothing is learned.
+        usual_settings: How the loop trains this family, where nobody says otherwise; names as in `assay.train.Settings`.
         kept: Which epoch's weights these are, for people.
     """
 
@@ -53,6 +55,21 @@ class NeuralModel(Model):
         self.kept = ""
         self._network: NeuralNetwork | None = None
         self._loss: Loss = LOSSES["log"]
+
+    @classmethod
+    def knobs(cls) -> tuple[str, ...]:
+        """Which of `SHAPE_KNOBS` its shape has."""
+        names = {field.name for field in fields(cls.shape_type)}
+        return tuple(knob for knob in SHAPE_KNOBS if knob in names)
+
+    @classmethod
+    def shaped(cls, knobs: Mapping[str, Any]) -> Any:
+        """The usual shape with these of its knobs turned.
+
+        Raises:
+            OptionError: a value is not accepted.
+        """
+        return replace(cls.shape_type(), **knobs)
 
     @abstractmethod
     def make_network(self, fed: Any, outputs: int) -> NeuralNetwork:

@@ -52,13 +52,16 @@ def model_class(name: str) -> type[Model]:
     return MODELS[family(name).name]
 
 
-def ladder_names(torch_available: bool | None = None, text: bool = False, task: str = "classification") -> tuple[str, ...]:
+def ladder_names(
+    torch_available: bool | None = None, text: bool = False, task: str = "classification", *, images: bool = False
+) -> tuple[str, ...]:
     """The rungs that are trained where no model is named, the simplest first.
 
     Args:
         torch_available: Whether neural models can be trained; looked up when None, without importing torch.
         text: Whether the table has a text column, which brings in more families.
         task: "classification" or "regression"; families for the other one are left out.
+        images: Whether the table has images, which brings in more families.
 
     Example:
         >>> ladder_names(torch_available=False)
@@ -68,5 +71,5 @@ def ladder_names(torch_available: bool | None = None, text: bool = False, task: 
     """
     if torch_available is None:
         torch_available = importlib.util.find_spec("torch") is not None
-    rungs = (one for one in FAMILIES if (one.on_text_ladder if text else one.on_ladder))
+    rungs = (one for one in FAMILIES if (one.on_text_ladder if text else one.on_ladder) or (images and one.on_image_ladder))
     return tuple(one.name for one in rungs if (torch_available or not one.needs_torch) and task in one.tasks)

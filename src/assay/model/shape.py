@@ -19,6 +19,8 @@ BIRTHS = {
     "selu": "lecun",
 }
 ACTIVATION_NAMES = tuple(BIRTHS)
+# What a person may set of a shape, where a family has it.
+SHAPE_KNOBS = ("layers", "width", "heads", "activation", "dropout")
 
 
 def check_name(what: str, name: str, known: Iterable[str]) -> None:

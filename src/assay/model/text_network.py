@@ -133,7 +133,7 @@ class TextNetwork(NeuralNetwork):
             self.pool.score.bias.zero_()
         self.head.be_born(generator)
 
-    def forward(self, inputs: TextTensors) -> Tensor:
+    def forward(self, inputs: TextTensors) -> Float[Tensor, "batch outputs"]:
         added: Tensor = self.head(inputs.table, self.dropout(self.read(inputs)))
         return added
 

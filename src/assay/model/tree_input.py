@@ -86,7 +86,7 @@ def _target_level(rows: Rows, classes: int) -> NDArray[np.float64]:
     if not classes:
         return rows.target.astype(np.float64)
     common = int(np.bincount(rows.target, weights=rows.weight, minlength=classes).argmax()) if classes > 2 else 1
-    return (rows.target == common).astype(np.float64)
+    return np.asarray((rows.target == common).astype(np.float64), dtype=np.float64)
 
 
 def _ranked(

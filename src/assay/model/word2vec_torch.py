@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.model.word_sampling import Draws, Windows
 
 MOST_WINDOWS = 256
-WORDS_PER_WINDOW = 8
+WORDS_PER_WINDOW = 4
 """A batch holds a window for so many words of the vocabulary: fewer words meet each other more often in one batch."""
 MOST_STEPS = 32
 """One row moves by at most so many pairs' worth a batch: all start from the same place and would overshoot together."""

@@ -43,8 +43,9 @@ def fit(
     what was chosen, for another choice may add the same numbers in another order.
 
     Args:
-        network: Any module; called with a batch's inputs. It is trained in place.
-        objective: "log", "binary", "squared", "absolute", "next-token", an object with `unit` and `losses(outputs, targets)`, or a function.
+        network: Any module; called with a batch's inputs, trained in place.
+        objective: "log", "binary", "squared", "absolute", "next-token", an object with `unit` and `losses(outputs, targets)`, or a
+            function of outputs and targets.
         data: What it learns from.
         valid: What early stopping looks at; without it the last weights are kept.
         settings: The loop's knobs; the usual ones if None.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -71,7 +72,7 @@ def _next_dying(network: nn.Module, owner: nn.Module) -> nn.Module | None:
     for parent in network.modules():
         if isinstance(parent, nn.Sequential):
             members = list(parent)
-            for one, following in zip(members, members[1:], strict=False):
+            for one, following in pairwise(members):
                 if one is owner and isinstance(following, DYING) and members.count(following) == 1:
                     return following
     return None

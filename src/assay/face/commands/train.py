@@ -16,6 +16,7 @@ TRAIN_EXAMPLES = """
 assay train adult.csv --target income
 assay train breast-cancer --target diagnosis --model boosting
 assay train rides.parquet --target count --drop casual,registered --time datetime
+assay train reviews.csv --target rating --model lstm --layers 2 --width 128 --lr auto
 assay train claims --target verdict --group patient --budget 60 --out runs/claims
 """
 DEMO_EXAMPLES = """
@@ -63,10 +64,28 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
     train.add_argument(
         "--test", metavar="SHARE|FILE", type=test_part, default=0.2, help="share of rows to test on, or a file of them (default 0.2)"
     )
+    _add_knobs(train)
     _add_run_options(train, default_folder="runs/ and the source's name, numbered if there is one already")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same command")
     add_reading(train)
     train.set_defaults(run=run_train)
+
+
+def _add_knobs(command: Parser) -> None:
+    group = command.add_argument_group("the network of --model", "each left out is as is usual for the family; see assay models NAME")
+    group.add_argument("--layers", metavar="N", type=int, help="layers, one upon the other")
+    group.add_argument("--width", metavar="N", type=int, help="units of each layer")
+    group.add_argument("--heads", metavar="N", type=int, help="attention heads; they divide the width")
+    group.add_argument("--activation", metavar="NAME", help="relu, leaky, gelu, silu, tanh, sigmoid, selu or linear")
+    group.add_argument("--dropout", metavar="SHARE", type=float, help="share of units silenced at each training step")
+    group.add_argument("--lr", metavar="RATE|auto", help="learning rate; auto finds one by a range test and says which")
+    group.add_argument("--optimiser", metavar="NAME", help="such as adamw, sgd, nesterov or muon")
+    group.add_argument("--batch", metavar="N", type=int, help="rows a step")
+    group.add_argument("--epochs", metavar="N", type=int, help="at most so many; it stops earlier where that no longer pays")
+    group.add_argument("--schedule", metavar="NAME", help="of the learning rate, such as warmup-cosine, one-cycle or constant")
+    group.add_argument("--average", action="store_true", help="keep a moving average of the weights")
+    group.add_argument("--precision", metavar="NAME", help="float32, bf16 or fp16")
+    group.add_argument("--clip", metavar="NORM", type=float, help="largest norm of a gradient")
 
 
 def _add_run_options(command: Parser, default_folder: str) -> None:
@@ -113,6 +132,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     if arguments.source is None and not arguments.resume:
         raise OptionError("the following arguments are required: SOURCE; see: assay train --help")
     from assay.face.api import train
+    from assay.face.job.knobs import KNOBS
 
     out = arguments.out or (newest_unfinished(Path("runs")) if arguments.resume and arguments.source is None else None)
     run = train(
@@ -134,6 +154,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         **reading_options(arguments),
+        **{knob: getattr(arguments, knob) for knob in KNOBS if getattr(arguments, knob) not in (None, False)},
     )
     try:
         show_run(run, arguments)

@@ -12,7 +12,7 @@ from assay.core.seeds import seed_for
 from assay.face.job.settings import Settings
 from assay.model.contract import Rows
 from assay.model.encoding import Encoder
-from assay.model.family import refuse_unfit
+from assay.model.family import refuse_unfit, refuse_without
 from assay.objective import Loss, loss_for
 from assay.table import Roles, Split, Table, TargetColumn, check_parts, concat, read, split, target_of
 
@@ -112,6 +112,8 @@ def prepare(table: Table, settings: Settings) -> Parts:
     train = known.take(cut.train)
     inner = _inner(train, target, cut.train, settings)
     encoder = Encoder.fit(train)
+    if settings.model is not None:
+        refuse_without(settings.model, {*encoder.kinds.values(), *(["image"] if encoder.images else [])})
     return Parts(
         table=known,
         target=target,

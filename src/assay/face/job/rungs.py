@@ -14,9 +14,11 @@ import numpy as np
 from assay.core.errors import ExtraMissing
 from assay.core.files import read_json, write_json
 from assay.core.seeds import seed_for
+from assay.face.job.knobs import loop_of, shape_of
 from assay.face.job.preparation import Parts
 from assay.face.job.settings import Settings
 from assay.face.progress import Progress
+from assay.model.cnn import expected_seconds
 from assay.model.registry import ladder_names, model_class
 from assay.objective.calibration import apply_temperature, fit_temperature
 from assay.train.ladder import Training, fit_model
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from assay.model.contract import Model
     from assay.model.encoding import Encoded
+
+MOST_CNN_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
     A rung that an earlier, interrupted run kept is read instead of trained. A rung is left out, with a note, when torch is
     absent or the budget is used up; of what is left of the budget a rung may take an even part, so that the last has one too.
     """
-    names = _rungs(parts) if settings.model is None else tuple(dict.fromkeys(("constant", settings.model)))
+    names = _rungs(parts, settings, progress) if settings.model is None else tuple(dict.fromkeys(("constant", settings.model)))
     started = time.monotonic()
     for place, name in enumerate(names):
         left = None if settings.budget is None else settings.budget - (time.monotonic() - started)
@@ -86,10 +90,20 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
         yield trained
 
 
-def _rungs(parts: Parts) -> tuple[str, ...]:
-    """The ladder of these rows; neural rungs are named also where torch is absent, so that the run says what it left out."""
-    has_text = "text" in parts.encoder.kinds.values()
-    return ladder_names(torch_available=True, text=has_text, task=parts.loss.task)
+def _rungs(parts: Parts, settings: Settings, progress: Progress) -> tuple[str, ...]:
+    """The ladder of these rows; neural rungs are named also where torch is absent, so that the run says what it left out.
+
+    Without a budget a convolutional network that would take very long is left out, with a note.
+    """
+    has_text, images = "text" in parts.encoder.kinds.values(), parts.encoder.images
+    names = ladder_names(torch_available=True, text=has_text, task=parts.loss.task, images=bool(images))
+    seconds = sum(expected_seconds(len(parts.fit), *image.grid.shape) for image in images)
+    if settings.budget is None and seconds > MOST_CNN_SECONDS:
+        progress.note(
+            f"cnn was not trained: it would take about {seconds / 60:,.0f} minutes; ask for it with --model cnn, or give a --budget"
+        )
+        names = tuple(name for name in names if name != "cnn")
+    return names
 
 
 def train_one(
@@ -97,7 +111,7 @@ def train_one(
 ) -> Trained:
     """Train one model on the fit rows, stop and calibrate it on the validation rows."""
     valid = parts.rows(parts.valid)
-    model, started = model_class(name)(), time.monotonic()
+    model, started = _unborn(name, settings), time.monotonic()
 
     def on_epoch(epoch: int, train_loss: float, valid_loss: float, seconds_left: float) -> None:
         spent = time.monotonic() - started
@@ -113,6 +127,7 @@ def train_one(
         budget_seconds=budget_seconds,
         on_epoch=on_epoch,
         checkpoint=None if keep is None else keep / "checkpoint",
+        settings=loop_of(name, settings.knobs),
     )
     if training.stopped == "interrupted":
         # the loop keeps what it has learned in its checkpoint; the job must still end here
@@ -121,6 +136,14 @@ def train_one(
     valid_loss = parts.loss.mean(valid.target, trained.calibrated(_raw_valid(training.model, parts)), valid.weight)
     progress.update(1.0, valid_loss, None, parts.loss.unit)
     return trained
+
+
+def _unborn(name: str, settings: Settings) -> Model:
+    """A model of this family, shaped as the settings say."""
+    kind: Any = model_class(name)
+    shape = shape_of(name, settings.knobs)
+    model: Model = kind() if shape is None else kind(shape)
+    return model
 
 
 def _temperature(model: Model, parts: Parts) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from assay.core.errors import OptionError
 from assay.core.evidence import build, plain
+from assay.face.job.knobs import KNOBS, check_knobs
 from assay.model.family import family
 
 MAX_TEST_SHARE = 0.9
@@ -28,6 +29,8 @@ class Settings:
         seed: Fixes the run.
         budget: Seconds for training; None for no limit.
         encoding, separator, missing, types: How to read the source, instead of inferring it.
+        layers, width, heads, activation, dropout: Shape of the network of `model`, see `Knobs`; None for what is usual for it.
+        lr, optimiser, batch, epochs, schedule, average, precision, clip: How that network is trained, see `Knobs`.
         image_size: Height and width to resize images to, such as "64x64"; None takes them as they are.
 
     Example:
@@ -53,10 +56,24 @@ class Settings:
     missing: tuple[str, ...] = ()
     types: dict[str, str] | None = None
     image_size: str | None = None
+    layers: int | None = None
+    width: int | None = None
+    heads: int | None = None
+    activation: str | None = None
+    dropout: float | None = None
+    lr: str | None = None
+    optimiser: str | None = None
+    batch: int | None = None
+    epochs: int | None = None
+    schedule: str | None = None
+    average: bool = False
+    precision: str | None = None
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         if self.model is not None:
             family(self.model)
+        check_knobs(self.model, self.knobs)
         if self.task not in (None, "classification", "regression"):
             raise OptionError(f"no task {self.task!r}; it is 'classification' or 'regression'")
         if self.budget is not None and not self.budget > 0:
@@ -66,6 +83,11 @@ class Settings:
             raise OptionError(
                 f"--test {self.test} is no share of rows to hold out; give one above 0 and at most {MAX_TEST_SHARE}, or a file"
             )
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The knobs that are turned."""
+        return {name: getattr(self, name) for name in KNOBS if getattr(self, name) not in (None, False)}
 
     @property
     def test_share(self) -> float | None:
@@ -95,6 +117,8 @@ class Settings:
         for name, value in self._asked():
             if name == "types":
                 words += [w for column, kind in value.items() for w in ("--type", f"{column}={kind}")]
+            elif value is True:
+                words.append(f"--{name}")
             elif isinstance(value, tuple):
                 words += [w for one in value for w in (f"--{name}", str(one))]
             else:
