@@ -11,6 +11,7 @@ from tests.evaluate.toys import Scores, problem
 from assay.evaluate.learner_side import learner_side
 from assay.evaluate.row_losses import row_losses
 from assay.model.contract import Rows
+from assay.model.family import FAMILIES
 from assay.model.registry import MODELS
 from assay.objective import loss_for
 
@@ -108,9 +109,8 @@ def test_a_constant_model_has_nothing_to_book():
     assert side.balances
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("name", ["constant", "one-rule", "linear", "boosting"])
-def test_every_rung_of_the_ladder_closes_with_weights(name, task, rng):
+@pytest.mark.parametrize(("name", "task"), [(one.name, task) for one in FAMILIES if not one.needs_torch for task in one.tasks])
+def test_every_classical_family_closes_with_weights(name, task, rng):
     _, train, test, _ = problem(9, task=task, rows=250)
     train, test = (replace(rows, weight=rng.uniform(0.2, 3.0, 250)) for rows in (train, test))
     loss, classes = loss_for(task), 2 if task == "classification" else 0

@@ -8,7 +8,7 @@ import torch
 
 from assay.core.errors import OptionError, RunError
 from assay.model import language_network
-from assay.model.language_generate import Sampling, written
+from assay.model.language_generate import Sampling, beam, written
 from assay.model.language_network import LanguageNetwork
 from assay.model.language_windows import Windows
 
@@ -53,7 +53,7 @@ def test_every_token_is_counted_once_with_half_a_block_before_it(n_tokens, block
     assert np.array_equal(position, column)
 
 
-@pytest.mark.parametrize("family", ["transformer"])
+@pytest.mark.parametrize("family", ["transformer", "rnn", "gru", "lstm"])
 def test_bits_are_those_of_the_network_on_the_context_of_its_window(family, tokens):
     model = usual(family)
     windows, bits = Windows(len(tokens), BLOCK), model.bits(tokens)
@@ -130,3 +130,21 @@ def test_the_same_seed_writes_the_same_text_and_never_what_is_banned(tokens):
     texts = [[w.token for w in written(usual(), tokens[:4], 30, Sampling(banned=(0, 2)), seed)] for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
     assert not {0, 2} & set(texts[0])
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_networks_own_beam_search_finds_what_the_general_one_finds(tokens, beams):
+    start = tokens[:3]
+    own = [w.token for w in beam(usual(), start, 5, beams)]
+    general = [w.token for w in beam(usual(), start, 5, beams, banned=(VOCAB - 1,))]
+    assert len(own) == len(general) == 5
+    bits = [usual().bits(np.concatenate([start, np.array(text, dtype=np.int32)]))[2:].sum() for text in (own, general)]
+    assert bits[0] <= bits[1] + 1e-4
+
+
+@pytest.mark.parametrize("family", ["rnn", "gru", "lstm"])
+def test_a_recurrent_network_reads_on_without_end(family, tokens):
+    reading = usual(family).reading(tokens[:2])
+    for place in range(2, 30):
+        np.testing.assert_allclose(reading.shares(), np.exp(asked(usual(family), tokens[:place])), atol=1e-5)
+        reading.add(int(tokens[place]))

@@ -81,7 +81,8 @@ class EvalEvidence(Evidence):
     Attributes:
         model: The recommended (or the only) model.
         ladder: All rungs, the simplest first.
-        layers: The learner side of the watched MLP, also when another model is recommended.
+        layers: The learner side of the watched network, also when another model is recommended.
+        watched: The name of that network.
         metrics: For people, by name: accuracy, AUC, R2 and so on.
         confusion: Counts by true class (row) and predicted class (column); classes names both.
         residuals: Predicted and true values of at most 500 held-out rows (regression).
@@ -103,6 +104,7 @@ class EvalEvidence(Evidence):
     confusion: tuple[tuple[int, ...], ...] = ()
     residuals: tuple[tuple[float, float], ...] = ()
     target_std: float = 0.0
+    watched: str = ""
 
     absent: ClassVar[str] = "no model was evaluated"
 

@@ -52,6 +52,7 @@ class TraceEvidence(Evidence):
         model: Name of the model.
         unit: Unit of the losses.
         opening: Loss of the best constant on the training rows.
+        birth: Loss before the first step, of a network that is not born at the best constant; None where it is.
         train_loss, valid_loss: One number an epoch.
         train_loss_se, valid_loss_se: Standard errors over rows of the kept epoch's training and validation loss.
         step_loss: Batch losses, thinned evenly to at most 500; step_number are their steps.
@@ -85,6 +86,7 @@ class TraceEvidence(Evidence):
     stopped: str = "epochs"
     train_loss_se: float = 0.0
     restored: bool = True
+    birth: float | None = None
 
     absent: ClassVar[str] = "no neural training was watched"
 

@@ -33,6 +33,7 @@ def evaluate(
     table: Table | None = None,
     ledger: Ledger | None = None,
     layers: Side | None = None,
+    watched: str = "",
     seed: int = 0,
 ) -> EvalEvidence:
     """All that held-out rows say about the trained models, and in detail about the chosen one.
@@ -46,6 +47,7 @@ def evaluate(
         table: The held-out rows as a table, for slices; None leaves them out.
         ledger: Of the chosen model; the adjustment "miscalibrated" is added where it lacks it.
         layers: The learner side of the watched network.
+        watched: Its name.
         seed: Of the run.
     """
     from assay.objective.metrics import metrics_for
@@ -65,6 +67,7 @@ def evaluate(
         metrics=metrics_for(loss.task, target, one.prediction, classes),
         ledger=with_calibration(ledger, calibration) if ledger and calibration else ledger,
         layers=layers,
+        watched=watched,
         calibration=calibration,
         slices=worst_slices(table, per_row, one.weight) if table is not None else (),
         classes=classes,

@@ -126,8 +126,9 @@ def book_learners(
     if snapshots is not None and len(snapshots) > 1:
         from assay.evaluate.network_path import network_bookings
 
-        part = sampled(test, held_out, SAMPLED_ROWS, seed_for(seed, "ledger held-out"))
-        practised = sampled(train, trained, SAMPLED_ROWS, seed_for(seed, "ledger training"))
+        most = min(SAMPLED_ROWS, getattr(model, "ledger_rows", SAMPLED_ROWS))
+        part = sampled(test, held_out, most, seed_for(seed, "ledger held-out"))
+        practised = sampled(train, trained, most, seed_for(seed, "ledger training"))
         bookings, method = network_bookings(model, snapshots, part, practised, REMAINDER_SHARE)
     elif isinstance(model, HasPath):
         part = sampled(test, held_out, len(test.target), seed)

@@ -75,22 +75,22 @@ def measure_network(model: NeuralModel, samples: Sequence[Sampled]) -> LossAndGr
     """
     import torch
 
-    network = model.network
-    parameters = list(network.parameters())
-    sets = [(model.inputs(s.rows.data), model.targets(s.rows.target), torch.as_tensor(s.weight)) for s in samples]
-
+    parameters = list(model.network.parameters())
     still = [p for p in parameters if not p.requires_grad]
+    sets = [(model.inputs(s.rows.data), model.targets(s.rows.target), torch.as_tensor(s.weight)) for s in samples]
 
     def measure(point: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         model.load_parameters(point)
-        losses, gradients = [], []
+        losses, gradients = np.zeros(len(sets)), np.zeros((len(sets), len(point)))
         with _differentiable(still):
-            for inputs, target, weight in sets:
-                loss = (model.losses(inputs, target) * weight).mean()
-                slopes = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-                losses.append(loss.item())
-                gradients.append(np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(np.float64))
-        return np.array(losses), np.stack(gradients)
+            for place, (inputs, target, weight) in enumerate(sets):
+                # in pieces, for all activations of a piece are held for its gradient
+                for rows in model.pieces(inputs):
+                    loss = (model.losses(inputs.take(rows), target[rows]) * weight[rows]).sum() / inputs.rows
+                    slopes = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+                    losses[place] += loss.item()
+                    gradients[place] += np.concatenate([slope.numpy().ravel() for slope in slopes])
+        return losses, gradients
 
     return measure
 

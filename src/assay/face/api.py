@@ -14,6 +14,7 @@ from assay.face.job.knobs import KNOBS, Knobs, refuse_strange
 from assay.face.job.settings import Settings
 from assay.face.notebook import FindingList
 from assay.face.progress import Progress
+from assay.face.text_api import TEXT_KNOBS, is_text_run, refuse_text_knobs, train_text
 
 if TYPE_CHECKING:
     from assay.face.run import Run
@@ -26,13 +27,24 @@ READING = ("encoding", "separator", "missing", "types", "image_size")
 
 
 class Options(Knobs, total=False):
-    """How to read the source, where inference is not wanted, and the knobs of a network."""
+    """How to read the source, where inference is not wanted, the knobs of a network, and those of a language model.
+
+    Attributes:
+        tokens: Of a text: "byte", "char", "word" or "bpe".
+        vocab: Size of the vocabulary of words or BPE tokens.
+        block: Tokens of context that a language model is trained on.
+        steps: Training steps at most of a language model.
+    """
 
     encoding: str | None
     separator: str | None
     missing: Sequence[str]
     types: Mapping[str, str] | None
     image_size: str | None
+    tokens: str
+    vocab: int
+    block: int
+    steps: int
 
 
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
@@ -83,7 +95,7 @@ def train(
     entity: str | None = None,
     weight: str | None = None,
     drop: Sequence[str] = (),
-    test: float | str = 0.2,
+    test: float | str | None = None,
     seed: int = 0,
     budget: float | None = None,
     out: str | Path | None = None,
@@ -94,6 +106,8 @@ def train(
     **more: Unpack[Options],
 ) -> Run:
     """Audit, split, train a ladder of models, watch, evaluate, account, and keep it all as a run.
+
+    Text files (.txt, .md, a folder of them) without a target are read as a text of which to learn the language.
 
     Args:
         table: A pandas, Polars or Arrow table, a dict of arrays, a path, a glob or the name of a bundled sample.
@@ -106,7 +120,7 @@ def train(
         entity: Column of who a row is about; kept on one side like `group`.
         weight: Column with the weight of a row in the loss.
         drop: Columns to leave out.
-        test: Share of rows to hold out, or a file with them.
+        test: Share of rows to hold out (0.2 when None; of a text 0.1), or a file with them.
         seed: Fixes the run.
         budget: Seconds for training.
         out: Run folder; the next free one under runs/ when None.
@@ -115,7 +129,8 @@ def train(
         overwrite: Replace an earlier run in `out`.
         progress: Listener, instead of the terminal's progress bar.
         more: encoding, separator, missing, types or image_size, where inference is not wanted; and of the network of `model`: layers,
-            width, heads, activation, dropout, lr (a rate or "auto"), optimiser, batch, epochs, schedule, average, precision, clip.
+            width, heads, activation, dropout, lr (a rate or "auto"), optimiser, batch, epochs, schedule, average, precision, clip;
+            and of a language model: tokens, vocab, block, steps.
 
     Raises:
         InputError: the source or an option cannot be used.
@@ -135,27 +150,31 @@ def train(
         "entity": entity,
         "weight": weight,
         "drop": tuple(drop),
-        "test": str(test),
+        "test": DEFAULTS["test"] if test is None else str(test),
         "seed": seed,
         "budget": budget,
-        **_options(more),
     }
+    resumed = _to_resume(out, source) if resume else None
     with _listener(progress, quiet) as listener:
-        if resume:
+        if is_text_run(table, target, resumed):
+            given = {**asked, "test": test, **more}
+            return Run(train_text(source, given, DEFAULTS, out=out, resumed=resumed, overwrite=overwrite, progress=listener))
+        asked |= _options(more, source)
+        if resumed is not None:
             named = {**({"target": target} if target else {}), **{k: v for k, v in asked.items() if v != DEFAULTS[k]}}
-            folder = _to_resume(out, source)
-            return Run(job.resume(folder, source=table if source else None, asked=named, config=read_config(), progress=listener))
+            return Run(job.resume(resumed, source=table if source else None, asked=named, config=read_config(), progress=listener))
         settings = Settings(source=source, target=_target(target, source), **asked)
         return Run(job.run(table, settings, out=out, overwrite=overwrite, config=read_config(), progress=listener))
 
 
-def _options(given: Options) -> dict[str, Any]:
+def _options(given: Options, source: str) -> dict[str, Any]:
     """Settings from the options of reading and of the network.
 
     Raises:
-        OptionError: there is no such option.
+        OptionError: there is no such option, or it is for texts.
     """
-    refuse_strange(given, (*READING, *KNOBS))
+    refuse_text_knobs(source, given)
+    refuse_strange(given, (*READING, *KNOBS, *TEXT_KNOBS))
     settings = {name: given.get(name) for name in ("encoding", "separator", "image_size")}
     types, lr = given.get("types"), given.get("lr")
     return {

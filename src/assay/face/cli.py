@@ -123,6 +123,8 @@ def _interrupted(words: list[str], folder: Path | None) -> int:
         told = f"nothing was begun yet; start again with: {shlex.join(['assay', *words])}"
     elif command == "demo" and folder is not None:
         told = f"what is done is kept; go on with: {shlex.join(['assay', 'train', '--out', str(folder), '--resume'])}"
+    elif command == "embed" and folder is not None:
+        told = f"the vectors so far are kept; ask them: {shlex.join(['assay', 'similar', str(folder), 'WORD'])}"
     else:
         told = "nothing half written stays"
     print(f"\nassay: interrupted; {told}", file=sys.stderr)

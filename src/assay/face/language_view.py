@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from assay.core.finding import Severity
 from assay.core.table_evidence import TableEvidence, TargetEvidence
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
     from assay.core.language_evidence import CorpusEvidence
     from assay.core.ledger import Ledger
     from assay.core.trace_evidence import TraceEvidence
+
+KIND = "language"
+"""What the record of a language run says it is."""
+
+TEXT_LACKS = {
+    "TableEvidence": "a text has no columns",
+    "AssociationEvidence": "a text has no columns",
+    "TraceEvidence": "no neural training was watched",
+}
+"""Type of evidence -> why a language run lacks it."""
 
 COUNTED = ("bigram", "n-gram")
 ENDS = {
@@ -31,6 +42,12 @@ def text_as_table(corpus: CorpusEvidence) -> TableEvidence:
     tokens = corpus.train.tokens + corpus.valid.tokens + corpus.test.tokens
     target = TargetEvidence(f"the next {corpus.noun}", "language", tokens, unit=f"bits/{corpus.noun}")
     return TableEvidence(rows=tokens, columns=(), source=corpus.source, fingerprint=corpus.fingerprint, target=target)
+
+
+def is_language(record: Mapping[str, Any]) -> bool:
+    """Whether a run's record is that of a language run."""
+    config = record.get("config")
+    return isinstance(config, dict) and config.get("kind") == KIND
 
 
 def language_verdict(view: RunView) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ from assay.core.report import Report
 from assay.core.split_evidence import SplitEvidence
 from assay.core.table_evidence import AssociationEvidence, TableEvidence
 from assay.core.trace_evidence import TraceEvidence
-from assay.face.language_view import text_as_table
+from assay.face.language_view import TEXT_LACKS, is_language, text_as_table
 from assay.face.notebook import FindingList, LedgerView, run_html
 from assay.face.view import RunView
 from assay.train.folder import RunFolder
@@ -130,12 +130,16 @@ class Run:
         """
         from assay.artifact import load
 
+        if is_language(self._folder.record()):
+            raise RunError(f"{self.folder} is a run on a text, which predicts no rows; let it write: assay generate {self.folder} PROMPT")
         if not (self.folder / "artifact").is_dir():
             raise RunError(f"{self.folder} has no model to predict with, its state is {self.state!r}; go on with --resume")
         return load(self.folder / "artifact")
 
     def predict(self, source: Any, **reading: Any) -> pl.DataFrame:
         """One row for each row of a source: `prediction`, and for classes one calibrated probability `p_<class>` each.
+
+        Of a folder of images the name of each file stands before them.
 
         Args:
             source: What `assay.train` takes; the target column may be absent.
@@ -154,7 +158,31 @@ class Run:
         like = {column: "category" if kind == "date" else kind for column, kind in predictor.schema.items()}
         options = {"missing": asked.get("missing") or None, "types": types or None, "image_size": asked.get("image_size")}
         grids = {image.name: image.grid for image in predictor.encoder.images}
-        return predictor.predict_frame(read(source, like=like, grids=grids, part="test", **{**options, **reading}))
+        table = read(source, like=like, grids=grids, part="test", **{**options, **reading})
+        made = predictor.predict_frame(table)
+        return table.frame.select(table.roles.ids).hstack(made) if table.roles.ids else made
+
+    def generate(self, prompt: str, n_tokens: int = 200, *, seed: int = 0, beams: int | None = None, **sampling: Any) -> str:
+        """What the recommended language model adds to a text.
+
+        Args:
+            prompt: The text to go on from.
+            n_tokens: How many tokens to write.
+            seed: Of the draws.
+            beams: Look for the likeliest text with so many beams instead of drawing.
+            sampling: temperature (1 when not given), top_k or top_p, as in `assay.model.language_generate.Sampling`.
+
+        Raises:
+            RunError: the run is on a table, or has no model yet.
+            OptionError: the prompt or an option cannot be used.
+        """
+        from assay.face.generation import open_writer, text_pieces
+        from assay.model.language_generate import Sampling
+
+        writer = open_writer(self.folder)
+        unknown = writer.tokenizer.unknown
+        how = Sampling(banned=() if unknown is None else (unknown,), **sampling)
+        return "".join(piece.text for piece in text_pieces(writer, prompt, n_tokens, how, beams=beams, seed=seed))
 
     def judge(self, config: Config | None = None) -> Report:
         """Run the rules again over the stored evidence."""
@@ -164,7 +192,8 @@ class Run:
 
         settled = config or Settled()
         chosen, skipped = settled.choose(catalogue().values())
-        report, _ = judged(self._folder.evidence(), chosen, skipped, settled)
+        absent = TEXT_LACKS if is_language(self._folder.record()) else None
+        report, _ = judged(self._folder.evidence(), chosen, skipped, settled, absent)
         return report
 
     def __repr__(self) -> str:

@@ -72,6 +72,12 @@ class RunView:
         return self.table.target.column if self.table.target else "the target"
 
     @property
+    def trace(self) -> TraceEvidence | None:
+        """The training to show: of the network whose layers are booked, else the first that was watched."""
+        watched = self.evaluation.watched if self.evaluation else ""
+        return next((t for t in self.traces if t.model == watched), self.traces[0] if self.traces else None)
+
+    @property
     def ledger(self) -> Ledger | None:
         """The books of the recommended model, if they were made."""
         return self.evaluation.ledger if self.evaluation else None

@@ -59,8 +59,12 @@ class Additive(Model):
         largest = [column for column in np.argsort(-sizes, kind="stable")[:SHOWN_COEFFICIENTS] if sizes[column] > 0]
         self.strongest = tuple(design.label(int(column), rows.data) for column in largest)
 
+    def read(self, data: Encoded) -> Encoded:
+        """The rows as the design reads them."""
+        return data
+
     def predict(self, data: Encoded) -> NDArray[np.float64]:
-        return self._elicit(self._design.scores(data, self.coefficients) + self.intercept)
+        return self._elicit(self._scores(self.read(data)))
 
     def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
         yield "constant", self._elicit(np.repeat(self.start[None], data.rows, axis=0))
@@ -68,8 +72,7 @@ class Additive(Model):
 
     def path(self, data: Encoded, t: float) -> NDArray[np.float64]:
         """Predictions with all coefficients scaled by t: the best constant at 0, the model at 1."""
-        end = self._design.scores(data, self.coefficients) + self.intercept
-        return self._elicit((1 - t) * self.start + t * end)
+        return self._elicit((1 - t) * self.start + t * self._scores(self.read(data)))
 
     def path_gradient(
         self, data: Encoded, target: NDArray[np.generic], t: float, weight: NDArray[np.float64] | None = None
@@ -81,8 +84,10 @@ class Additive(Model):
         training mean; "intercept" is the rest.
         """
         share = np.full(data.rows, 1.0 / data.rows) if weight is None else weight / weight.sum()
-        slope = self._loss_slope(self.path(data, t), target) * share[:, None]
-        by_column = (self._design.transposed_product(data, slope) * self.coefficients).sum(axis=1)
+        read = self.read(data)
+        prediction = self._elicit((1 - t) * self.start + t * self._scores(read))
+        slope = self._loss_slope(prediction, target) * share[:, None]
+        by_column = (self._design.transposed_product(read, slope) * self.coefficients).sum(axis=1)
         total = slope.sum(axis=0)
         booked = {source: float(moved - total @ self.centre[source]) for source, moved in self._design.by_source(by_column).items()}
         booked["intercept"] = float(total @ (self.intercept - self.start + sum(self.centre.values())))
@@ -125,6 +130,9 @@ class Additive(Model):
     def _design(self) -> Design:
         assert self.design is not None, "the model was not fitted"  # noqa: S101
         return self.design
+
+    def _scores(self, read: Encoded) -> NDArray[np.float64]:
+        return self._design.scores(read, self.coefficients) + self.intercept
 
     def _elicit(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.loss_name != "log":

@@ -116,8 +116,7 @@ class Attention(nn.Module):
             OptionError: heads do not divide the width, kv_heads not the heads, or a name is unknown.
         """
         super().__init__()
-        self.key_heads = heads if kv_heads is None else kv_heads
-        _check_heads(width, heads, self.key_heads)
+        self.key_heads = checked_heads(width, heads, kv_heads)
         if score not in SCORES:
             raise OptionError(f"no attention score {score!r}; {nearest(score, SCORES)}")
         self.width, self.heads, self.head_width, self.score, self.own_keys = width, heads, width // heads, score, own_keys
@@ -225,7 +224,8 @@ class Attention(nn.Module):
         return query, *((key, value) if cache is None else cache.append(key, value))
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.view(x.shape[0], x.shape[1], -1, self.head_width).transpose(1, 2)
+        heads = x.shape[2] // self.head_width  # said rather than left to view, which cannot tell for 0 rows
+        return x.view(x.shape[0], x.shape[1], heads, self.head_width).transpose(1, 2)
 
     def _bias(self, query: Tensor, context: int) -> Tensor | None:
         """What the positions add to the scaled scores."""
@@ -256,11 +256,22 @@ class Attention(nn.Module):
         return (summed.tanh() @ self.score_vector[:, None, :, None])[..., 0]
 
 
-def _check_heads(width: int, heads: int, key_heads: int) -> None:
+def checked_heads(width: int, heads: int, key_heads: int | None = None) -> int:
+    """How many key heads there are: as many as heads where None is given.
+
+    Raises:
+        OptionError: heads do not divide the width, or key heads the heads.
+
+    Example:
+        >>> checked_heads(8, 4), checked_heads(8, 4, 2)
+        (4, 2)
+    """
+    key_heads = heads if key_heads is None else key_heads
     if heads < 1 or width % heads:
         raise OptionError(f"{heads} heads do not divide width {width}; take heads that do, such as {_divisors(width)}")
     if key_heads < 1 or heads % key_heads:
         raise OptionError(f"{key_heads} key heads do not divide {heads} heads; take a number that does, such as {_divisors(heads)}")
+    return key_heads
 
 
 def _divisors(number: int) -> str:

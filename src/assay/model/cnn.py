@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 AUGMENTATIONS = ("none", "shift", "flip")
 NORMS = ("batch", "group", "layer", "none")
 BLOCKS = ("basic", "bottleneck", "pre-activation", "wide", "dense")
+# Of images that go through the network together: 512 of 64x64, 42 of 224x224.
+PLACES_AT_ONCE, FEWEST_ROWS_AT_ONCE = 1 << 21, 16
+LEDGER_PLACES, FEWEST_LEDGER_ROWS = 1 << 19, 128
+# 10,000 digits are learned in 16 epochs; few images are seen more often, many at least so often.
+USUAL_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_100, 8, 60
 # Of one thread, measured for the usual shape on images of 28x28 grey and 48x48 colour: by places behind the stem, and by pixels before it.
 SECONDS_A_PLACE, SECONDS_A_VALUE = 2.5e-6, 1e-7
 
@@ -65,13 +71,21 @@ class Cnn(NeuralModel):
     complexity: ClassVar[int] = 8
     shape_type = CnnShape
     input_type = ImageInput
-    rows_at_once = 512
-    usual_settings: ClassVar[Mapping[str, Any]] = {"learning_rate": 8e-3, "batch_rows": 128, "epochs": 16, "patience": 5}
+    usual_settings: ClassVar[Mapping[str, Any]] = {"learning_rate": 8e-3}
     shape: CnnShape
+
+    @classmethod
+    def usual_lengths(cls, rows: int) -> Mapping[str, Any]:
+        batch = 128 if rows >= 4_000 else 64 if rows >= 1_000 else 32
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(USUAL_STEPS * batch / max(rows, 1))))
+        return {"batch_rows": batch, "epochs": epochs, "patience": max(5, epochs // 4)}
 
     def make_network(self, fed: ImageInput, outputs: int) -> CnnNetwork:
         from assay.model.cnn_network import CnnNetwork
 
+        largest = max(image.height * image.width for image in fed.images)
+        self.rows_at_once = max(FEWEST_ROWS_AT_ONCE, min(512, PLACES_AT_ONCE // largest))
+        self.ledger_rows = max(FEWEST_LEDGER_ROWS, min(512, LEDGER_PLACES // largest))
         return CnnNetwork(self.shape, fed, outputs)
 
     def describe(self) -> str:
@@ -90,10 +104,10 @@ def expected_seconds(rows: int, height: int, width: int, channels: int) -> float
 
     Example:
         >>> round(expected_seconds(10_000, 28, 28, 1))
-        91
+        85
     """
     from assay.model.image_size import stem_halvings
 
     places = height * width / 4.0 ** stem_halvings(height, width)
-    epochs = int(Cnn.usual_settings["epochs"])
+    epochs = int(Cnn.usual_lengths(rows)["epochs"])
     return float(rows * epochs) * (SECONDS_A_PLACE * places + SECONDS_A_VALUE * height * width * channels)

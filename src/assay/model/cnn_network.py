@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.model.activation import activation
+from assay.model.conv import unborn_conv
 from assay.model.dropout import Dropout, set_noise
 from assay.model.image_size import stage_blocks, stem_halvings
 from assay.model.initialise import initialise
@@ -41,7 +42,7 @@ class Stem(nn.Module):
         super().__init__()
         sizes = [(channels, 5 if halvings else 3), *[(width, 3)] * max(0, halvings - 1)]
         bare = norm_name == "none"
-        self.convolutions = nn.ModuleList(_conv(i, width, k, stride=2 if halvings else 1, bias=bare) for i, k in sizes)
+        self.convolutions = nn.ModuleList(unborn_conv(i, width, k, stride=2 if halvings else 1, bias=bare) for i, k in sizes)
         self.norms = nn.ModuleList(norm(norm_name, width, images=True) for _ in sizes)
         self.bends = nn.ModuleList(activation(activation_name) for _ in sizes)
 
@@ -61,9 +62,9 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, norm_name: str, activation_name: str) -> None:
         super().__init__()
         bare = norm_name == "none"
-        self.first, self.first_norm = _conv(inputs, outputs, 3, stride=stride, bias=bare), norm(norm_name, outputs, images=True)
-        self.last, self.last_norm = _conv(outputs, outputs, 3, stride=1, bias=bare), norm(norm_name, outputs, images=True)
-        self.shortcut = None if inputs == outputs and stride == 1 else _conv(inputs, outputs, 1, stride=stride, bias=True)
+        self.first, self.first_norm = unborn_conv(inputs, outputs, 3, stride=stride, bias=bare), norm(norm_name, outputs, images=True)
+        self.last, self.last_norm = unborn_conv(outputs, outputs, 3, stride=1, bias=bare), norm(norm_name, outputs, images=True)
+        self.shortcut = None if inputs == outputs and stride == 1 else unborn_conv(inputs, outputs, 1, stride=stride, bias=True)
         self.first_bend, self.last_bend = activation(activation_name), activation(activation_name)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
@@ -222,11 +223,3 @@ def augmented(pixels: Tensor, most: tuple[int, ...], *, flip: bool, generator: t
         turned = torch.rand((batch, 1), generator=generator) < 0.5
         columns = torch.where(turned, columns.flip(1), columns)
     return pixels[torch.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def _conv(inputs: int, outputs: int, kernel: int, *, stride: int, bias: bool) -> nn.Conv2d:
-    """A convolution whose weights are not drawn yet, stored with channels last."""
-    made = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias, device="meta")
-    layer: nn.Conv2d = made.to_empty(device="cpu")
-    layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
-    return layer

@@ -200,7 +200,7 @@ class Encoder:
         """
         try:
             columns = tuple(_column(number, entry, arrays) for number, entry in enumerate(data["columns"]))
-            images = tuple(ImageColumn(**{**entry, "columns": tuple(entry["columns"])}) for entry in data["images"])
+            images = tuple(ImageColumn(**{**entry, "columns": tuple(entry["columns"])}) for entry in data.get("images", ()))
             return cls(columns, dict(data["kinds"]), dict(data["left_out"]), dict(data["infinite"]), images)
         except (KeyError, TypeError) as problem:
             raise RunError(f"the stored encoder lacks {problem}; the file was changed by hand or is of another version") from problem

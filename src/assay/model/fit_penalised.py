@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 PATH_STRENGTHS = 14
 WEAKEST_SHARE = 1e-4
 ROUGH_NEWTON_STEPS, NEWTON_STEPS = 3, 100
-# Of thousands of terms the last digits cost ten times the rest and change no prediction by a thousandth.
-ROUGH_TOLERANCE, SPARSE_TOLERANCE, TOLERANCE = 1e-3, 1e-4, 1e-8
+# Of a large matrix the last digits cost ten times the rest and change no prediction by a thousandth.
+ROUGH_TOLERANCE, LARGE_TOLERANCE, TOLERANCE = 1e-3, 1e-4, 1e-8
+LARGE_CELLS = 1_000_000
 SWEEPS = 2_000
 # Of a chance's p (1 - p): a row that is as good as certain would else have an unbounded working response.
 FLATTEST = 1e-5
@@ -183,7 +184,9 @@ class _Scores:
 
 
 def _tolerance(matrix: Any, rough: bool) -> float:
-    return ROUGH_TOLERANCE if rough else TOLERANCE if isinstance(matrix, np.ndarray) else SPARSE_TOLERANCE
+    if rough:
+        return ROUGH_TOLERANCE
+    return TOLERANCE if isinstance(matrix, np.ndarray) and matrix.size <= LARGE_CELLS else LARGE_TOLERANCE
 
 
 def _by_column(matrix: Any) -> Any:

@@ -84,6 +84,10 @@ class TokenModel(ABC):
         """A text that it reads from these tokens on."""
         return Reading(self, tokens)
 
+    def likeliest(self, tokens: NDArray[np.int32], n_tokens: int, beams: int) -> NDArray[np.int32] | None:
+        """What a beam search of its own adds to the text; None where it has none."""
+        return None
+
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """The model as JSON-able data and plain arrays, from which `from_state` makes an equal one."""

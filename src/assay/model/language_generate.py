@@ -89,3 +89,51 @@ def written(model: TokenModel, prompt: NDArray[np.int32], n_tokens: int, samplin
         )
         yield Written(token, float(shares[token]))
         reading.add(token)
+
+
+def beam(model: TokenModel, prompt: NDArray[np.int32], n_tokens: int, beams: int, banned: tuple[int, ...] = ()) -> list[Written]:
+    """The likeliest continuation that a beam search finds.
+
+    Of all texts of one more token that the kept ones can become, the `beams` likeliest are kept, `n_tokens` times. The likeliest
+    text is seldom the best one: it is safe and repeats itself.
+
+    Args:
+        model: Trained.
+        prompt: At least one token.
+        n_tokens: How many to add.
+        beams: How many texts are kept.
+        banned: Tokens that are never written.
+
+    Raises:
+        OptionError: fewer than one beam.
+
+    Source: Sutskever, Vinyals and Le 2014, section 3.2; on its texts: Holtzman et al. 2020.
+
+    Example:
+        >>> from assay.model.language_ngram import NGram
+        >>> model = NGram.learned(np.array([0, 1, 2] * 9, dtype=np.int32), vocab=3, order=2)
+        >>> [one.token for one in beam(model, np.array([0], dtype=np.int32), 4, beams=2)]
+        [1, 2, 0, 1]
+    """
+    if beams < 1:
+        raise OptionError(f"{beams} beams keep no text; give 1 or more")
+    own = None if banned else model.likeliest(prompt, n_tokens, beams)
+    if own is not None:
+        bits = model.bits(np.concatenate([prompt, own]))[-len(own) :]
+        return [Written(int(token), float(2.0**-cost)) for token, cost in zip(own, bits, strict=True)]
+    kept: list[tuple[float, list[Written]]] = [(0.0, [])]
+    for _ in range(n_tokens):
+        grown: list[tuple[float, list[Written]]] = []
+        for score, text in kept:
+            tokens = np.concatenate([prompt, np.array([one.token for one in text], dtype=np.int32)])
+            shares = model.next_probabilities(tokens)
+            allowed = shares.copy()
+            allowed[list(banned)] = 0.0
+            for token in np.argsort(-allowed, kind="stable")[:beams]:
+                if allowed[token] > 0:
+                    chance = float(shares[token])
+                    grown.append((score + float(np.log2(chance)), [*text, Written(int(token), chance)]))
+        if not grown:
+            break
+        kept = sorted(grown, key=lambda pair: -pair[0])[:beams]
+    return kept[0][1]

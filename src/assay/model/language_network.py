@@ -60,6 +60,7 @@ class LanguageNetwork(TokenModel):
     Args:
         family: "transformer", "lstm", "gru" or "rnn".
         shape: Its sizes, as JSON: vocab, layers, width, block and so on.
+        network: One of that shape that is there already; made when None, undrawn.
 
     Raises:
         OptionError: there is no such family, or a size is not accepted.
@@ -71,13 +72,13 @@ class LanguageNetwork(TokenModel):
         True
     """
 
-    def __init__(self, family: str, shape: Mapping[str, Any]) -> None:
+    def __init__(self, family: str, shape: Mapping[str, Any], network: nn.Module | None = None) -> None:
         if family not in FAMILIES:
             raise OptionError(f"no neural language model {family!r}; {nearest(family, FAMILIES)}")
         self.name, self.shape = family, dict(shape)
         self.complexity = LOWEST_COMPLEXITY + FAMILIES.index(family)
         self.vocab = int(shape["vocab"])
-        self.network: nn.Module = _network(family, self.shape)
+        self.network: nn.Module = _network(family, self.shape) if network is None else network
         self.kept = ""
 
     @property
@@ -140,6 +141,12 @@ class LanguageNetwork(TokenModel):
 
     def reading(self, tokens: NDArray[np.int32]) -> Reading:
         return NetworkReading(self, tokens)
+
+    def likeliest(self, tokens: NDArray[np.int32], n_tokens: int, beams: int) -> NDArray[np.int32] | None:
+        from assay.model.decoding import beam_search
+
+        found = beam_search(self.network, torch.from_numpy(tokens.astype(np.int64)), n_tokens, beams=beams)  # type: ignore[arg-type]
+        return np.asarray(found[0].tokens.numpy(), dtype=np.int32)
 
     def _batches(
         self, tokens: NDArray[np.int32], windows: Windows, rows: NDArray[np.intp], length: int

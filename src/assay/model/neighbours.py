@@ -69,31 +69,66 @@ class Memory:
             # As the kept rows were rounded, so that a row that is kept is at distance zero from itself.
             block = asked[here].astype(np.float32).astype(np.float64)
             product = block @ self._wide.T
-            dense = product if isinstance(product, np.ndarray) else product.toarray()
-            yield here, np.maximum(_squares(block)[:, None] + self._squares - 2.0 * dense, 0.0)
+            squares = product if isinstance(product, np.ndarray) else product.toarray()
+            squares *= -2.0
+            squares += _squares(block)[:, None]
+            squares += self._squares
+            yield here, np.maximum(squares, 0.0, out=squares)
 
-    def shares(self, squares: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        """How much each kept row counts for each asked one: `count` rows in all, those that tie for the last place share it.
+    def votes(self, squares: NDArray[np.float64], count: int) -> Votes:
+        """Which kept rows count how much for each asked one: `count` rows in all, those that tie for the last place share it.
 
         Times the rows' weights. Shared places make the result independent of the order in which rows were kept.
         """
-        last = np.partition(squares, count - 1, axis=1)[:, count - 1 : count]
+        last = np.partition(squares, count - 1, axis=1)[:, count - 1]
         same = SAME_SHARE * float(squares.max(initial=0.0)) + 1e-9 * last
-        near = squares < last - same
-        tied = ~near & (squares <= last + same)
-        places = (count - near.sum(axis=1)) / tied.sum(axis=1)
-        return np.asarray((near + tied * places[:, None]) * self.weight)
+        asked, kept = np.nonzero(squares <= (last + same)[:, None])
+        is_tied = squares[asked, kept] >= (last - same)[asked]
+        tied = np.bincount(asked, weights=is_tied, minlength=len(squares))
+        near = np.bincount(asked, minlength=len(squares)) - tied
+        share = np.where(is_tied, ((count - near) / tied)[asked], 1.0)
+        return Votes(asked, kept, share * self.weight[kept], len(squares))
 
-    def predict(self, shares: NDArray[np.float64], loss_name: str, prior: NDArray[np.float64], prior_rows: float) -> NDArray[np.float64]:
+    def predict(self, votes: Votes, loss_name: str, prior: NDArray[np.float64], prior_rows: float) -> NDArray[np.float64]:
         """Class shares, mean or median of the neighbours, mixed with `prior_rows` rows of the prior."""
-        total = shares.sum(axis=1)
+        target, total = self.target[votes.kept], votes.sums(votes.share)
         if loss_name == "absolute":
-            passed = np.cumsum(shares, axis=1)
-            return np.asarray(self.target[(passed >= passed[:, -1:] / 2).argmax(axis=1)], dtype=np.float64)
+            return votes.medians(target.astype(np.float64), total)
         if loss_name == "squared":
-            return np.asarray((shares @ self.target + prior_rows * prior) / (total + prior_rows))
-        hot = (self.target[:, None] == np.arange(len(prior))).astype(np.float64)
-        return np.asarray((shares @ hot + prior_rows * prior) / (total + prior_rows)[:, None])
+            return np.asarray((votes.sums(votes.share * target) + prior_rows * prior) / (total + prior_rows))
+        classes = len(prior)
+        counts = np.bincount(votes.asked * classes + target, weights=votes.share, minlength=votes.n_asked * classes)
+        return np.asarray((counts.reshape(-1, classes) + prior_rows * prior) / (total + prior_rows)[:, None])
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The neighbours of all asked rows, one after the other, each asked row's in order of their target.
+
+    Attributes:
+        asked: The asked row of each vote.
+        kept: The kept row that votes.
+        share: How much it counts.
+        n_asked: Number of asked rows.
+    """
+
+    asked: NDArray[np.intp]
+    kept: NDArray[np.intp]
+    share: NDArray[np.float64]
+    n_asked: int
+
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over the votes of each asked row (n_asked,)."""
+        return np.asarray(np.bincount(self.asked, weights=values, minlength=self.n_asked), dtype=np.float64)
+
+    def medians(self, values: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The first value of each asked row at which half of its votes are passed (n_asked,)."""
+        passed = np.cumsum(self.share) - (np.cumsum(total) - total)[self.asked]
+        # Of sums in two orders one may fall short of a half by rounding.
+        beyond = np.flatnonzero(passed >= (total / 2)[self.asked] * (1 - 1e-9))
+        first = np.zeros(self.n_asked, dtype=np.intp)
+        first[self.asked[beyond][::-1]] = beyond[::-1]
+        return np.asarray(values[first])
 
 
 class Neighbours(Model):
@@ -145,8 +180,8 @@ class Neighbours(Model):
             for here, squares in memory.distances(design.matrix(both.data.take(asked))):
                 for place, (count, prior_rows) in enumerate(tried):
                     if place == 0 or count != tried[place - 1][0]:
-                        shares = memory.shares(squares, min(count, rows.size))
-                    per_row = loss.per_row(target[here], memory.predict(shares, loss.name, prior, prior_rows))
+                        votes = memory.votes(squares, min(count, rows.size))
+                    per_row = loss.per_row(target[here], memory.predict(votes, loss.name, prior, prior_rows))
                     total[place] += per_row.sum() if weight is None else per_row @ weight[here]
         self.count, self.prior_rows = tried[int(total.argmin())]
         fresh = Neighbours()
@@ -158,7 +193,7 @@ class Neighbours(Model):
         design, memory = self._fitted
         prediction = np.zeros((data.rows, *self.start.shape))
         for here, squares in memory.distances(design.matrix(data)):
-            prediction[here] = memory.predict(memory.shares(squares, self.count), self.loss_name, self.start, self.prior_rows)
+            prediction[here] = memory.predict(memory.votes(squares, self.count), self.loss_name, self.start, self.prior_rows)
         return prediction
 
     def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:

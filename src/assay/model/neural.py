@@ -41,13 +41,15 @@ class NeuralModel(Model):
         shape_type: Frozen dataclass of plain values; each field is a knob.
         input_type: How its rows become tensors.
         rows_at_once: At most so many rows go through the network together where nothing is learned.
+        ledger_rows: At most so many held-out, and training, rows are followed along the path of the weights.
         usual_settings: How the loop trains this family, where nobody says otherwise; names as in `assay.train.Settings`.
         kept: Which epoch's weights these are, for people.
     """
 
     shape_type: ClassVar[type[Any]]
     input_type: ClassVar[type[NetworkInput]]
-    rows_at_once: ClassVar[int] = 8192
+    rows_at_once: int = 8192
+    ledger_rows: int = 2048
     usual_settings: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, shape: Any = None) -> None:
@@ -74,6 +76,11 @@ class NeuralModel(Model):
     @abstractmethod
     def make_network(self, fed: Any, outputs: int) -> NeuralNetwork:
         """The network for what the input learned (an `input_type`), its weights not drawn yet."""
+
+    @classmethod
+    def usual_lengths(cls, rows: int) -> Mapping[str, Any]:
+        """What else is usual for so many training rows, such as the epochs; as `usual_settings`, where nobody says otherwise."""
+        return {}
 
     # -- building ----------------------------------------------------------------------------------------------------------
 
@@ -160,7 +167,8 @@ class NeuralModel(Model):
         inputs, target, weight = self.inputs(train.data), self.targets(train.target), self.weights(train.weight)
         optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
         best, best_loss, waited = self.flat(), self._valid_loss(valid), 0
-        while waited < 5:
+        patience = max(5, -(-60 // -(-inputs.rows // 256)))  # epochs, of at least 60 steps together
+        while waited < patience:
             network.train()
             for rows in torch.split(torch.randperm(inputs.rows, generator=stream), 256):
                 optimiser.zero_grad()

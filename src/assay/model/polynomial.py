@@ -67,21 +67,9 @@ class Polynomial(Additive):
         design = Design.fit(wide.data, wide.weight)
         self.keep(fit_once(wide, design.matrix(wide.data), loss, classes, self.strength), design, wide, loss, classes)
 
-    def predict(self, data: Encoded) -> NDArray[np.float64]:
-        return super().predict(self._fitted.expand(data))
-
-    def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        yield "constant", self.path(data, 0.0)
-        yield "coefficients", self.predict(data)
-
-    def path(self, data: Encoded, t: float) -> NDArray[np.float64]:
-        return super().path(self._fitted.expand(data), t)
-
-    def path_gradient(
-        self, data: Encoded, target: NDArray[np.generic], t: float, weight: NDArray[np.float64] | None = None
-    ) -> dict[str, float]:
-        """As for `linear`; a product is a source of its own, such as "age × income"."""
-        return super().path_gradient(self._fitted.expand(data), target, t, weight)
+    def read(self, data: Encoded) -> Encoded:
+        """With the products, each a source of its own, such as "age × income"."""
+        return self._fitted.expand(data)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         (data, arrays), (own, ranges) = super().state(), self._fitted.state()

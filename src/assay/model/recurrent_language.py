@@ -89,8 +89,9 @@ class RecurrentLanguageModel(nn.Module):
         self.tokens = unborn_table(vocab, width)
         self.dropout = Dropout(dropout)
         self.output = None if tied else unborn_linear(width, vocab)
-        # cells want numbers of about 1, an output numbers that keep all tokens about equally likely; one table serves both by this factor
-        self.scale = 2.0 * math.sqrt(width) if tied else 1.0
+        # Cells want numbers of about 1, an output numbers that keep all tokens about equally likely: one table serves both by this
+        # factor. States of an RNN are born larger than gated ones, so its table is born smaller.
+        self.scale = (2.0 if kind == "rnn" else 1.0) * math.sqrt(width) if tied else 1.0
 
     def be_born(self, generator: torch.Generator) -> None:
         """Draw all weights anew, such that the loss at birth is log2 of the vocabulary; an output of its own is born silent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from assay.model.neural_network import NeuralNetwork
 
 MOST_COLUMNS = 512
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 60
+USUAL_ROWS_READ = 25_000
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,14 @@ class Transformer(NeuralModel):
     complexity: ClassVar[int] = 8
     shape_type = EncoderShape
     input_type = RowInput
-    rows_at_once = 256
-    usual_settings: ClassVar[Mapping[str, Any]] = {"epochs": 10, "patience": 2}
+    rows_at_once = 64
     shape: EncoderShape
+
+    @classmethod
+    def usual_lengths(cls, rows: int) -> Mapping[str, Any]:
+        # few rows are few steps an epoch, and stopping after two epochs then stops on noise
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(USUAL_ROWS_READ / max(rows, 1))))
+        return {"epochs": epochs, "patience": max(2, epochs // 4)}
 
     def make_network(self, fed: RowInput, outputs: int) -> NeuralNetwork:
         shape = self.shape

@@ -81,7 +81,7 @@ class RecurrentModel(NeuralModel):
     complexity: ClassVar[int] = 8
     shape_type = RecurrentShape
     input_type = WordsInput
-    rows_at_once = 512
+    rows_at_once = 64
     usual_settings: ClassVar[Mapping[str, Any]] = {"epochs": 10, "patience": 2}
     shape: RecurrentShape
 

@@ -74,7 +74,7 @@ class Block(nn.Module):
         parts = 3 if cross else 2
         self.out_std = BIRTH_STD / (parts * shape.layers) ** 0.5
         within = shape.position if shape.position in {"relative", "rope", "alibi"} else "none"
-        self.norm_1 = norm(shape.norm, shape.width, bias=shape.bias)
+        self.norm_1 = norm(shape.norm, shape.width, epsilon=shape.epsilon, bias=shape.bias)
         self.attention = Attention(
             shape.width,
             shape.heads,
@@ -86,11 +86,11 @@ class Block(nn.Module):
             own_keys=not shape.shared_kv,
         )
         if cross:
-            self.norm_context = norm(shape.norm, shape.width, bias=shape.bias)
+            self.norm_context = norm(shape.norm, shape.width, epsilon=shape.epsilon, bias=shape.bias)
             self.cross_attention = Attention(
                 shape.width, shape.heads, kv_heads=shape.kv_heads, score=shape.score, dropout=shape.dropout, bias=shape.bias
             )
-        self.norm_2 = norm(shape.norm, shape.width, bias=shape.bias)
+        self.norm_2 = norm(shape.norm, shape.width, epsilon=shape.epsilon, bias=shape.bias)
         self.feed_forward = FeedForward(shape.width, shape.feed_width, activation_name=shape.activation, bias=shape.bias)
         self.dropout = Dropout(shape.dropout)
 

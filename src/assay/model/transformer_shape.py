@@ -23,6 +23,7 @@ class TransformerShape:
         block: The most tokens that are trained on at once; learned positions end there.
         position: "learned", "sinusoidal", "relative", "rope", "alibi" or "none".
         norm: "layer", "rms", "batch", "group", "instance" (encoders only) or "none".
+        epsilon: Added to the variance inside the norms' root.
         pre_norm: Normalise what a part is fed, x + f(norm(x)), instead of the sum, norm(x + f(x)).
         activation: Of the feed-forward part, see `assay.model.activation`.
         score: How a query meets a key: "dot", "additive" or "bilinear".
@@ -45,6 +46,7 @@ class TransformerShape:
     block: int = 64
     position: str = "learned"
     norm: str = "layer"
+    epsilon: float = 1e-5
     pre_norm: bool = True
     activation: str = "gelu"
     score: str = "dot"

@@ -94,7 +94,7 @@ class SharedKeys(nn.Module):
     def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
         self.head_width = shape.width // shape.heads
-        self.norm = norm(shape.norm, shape.width, bias=shape.bias)
+        self.norm = norm(shape.norm, shape.width, epsilon=shape.epsilon, bias=shape.bias)
         self.into = unborn_linear(shape.width, 2 * shape.key_width, bias=shape.bias)
         self.rotary = RotaryPosition(self.head_width) if shape.position == "rope" else None
 
@@ -136,7 +136,7 @@ class Stack(nn.Module):
         self.embed = Embeddings(shape)
         self.shared = SharedKeys(shape) if shape.shared_kv else None
         self.blocks = nn.ModuleList(Block(shape, cross=cross) for _ in range(shape.layers))
-        self.norm = norm(shape.norm, shape.width, bias=shape.bias) if shape.pre_norm else nn.Identity()
+        self.norm = norm(shape.norm, shape.width, epsilon=shape.epsilon, bias=shape.bias) if shape.pre_norm else nn.Identity()
         self.output = unborn_linear(shape.width, shape.vocab, bias=False) if output and not shape.tied else None
 
     @torch.no_grad()

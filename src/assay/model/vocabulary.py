@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +30,18 @@ def words_of(text: str) -> list[str]:
         ["don't", 'panic', 'the', 'new_york', 'trains', '42', 'of', 'them', 'run']
     """
     return WORD.findall(text.lower().replace("’", "'"))
+
+
+def sliding_windows(words: Sequence[str], width: int) -> list[tuple[str, ...]]:
+    """All runs of so many words, each begun one word after the last.
+
+    Example:
+        >>> [" ".join(w) for w in sliding_windows("the cat sat on the mat".split(), 3)]
+        ['the cat sat', 'cat sat on', 'sat on the', 'on the mat']
+    """
+    if width < 1:
+        raise OptionError(f"a window of {width} words holds nothing; give 1 or more")
+    return [tuple(words[i : i + width]) for i in range(len(words) - width + 1)]
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,19 @@ class WordStream:
         """The word numbers of each text."""
         for low, high in zip(self.starts[:-1], self.starts[1:], strict=True):
             yield self.ids[low:high]
+
+    def passages(self, words: int) -> WordStream:
+        """The same words with every text cut into passages of equal length, about so many words each; empty texts are left out.
+
+        Example:
+            >>> WordStream(np.arange(10), np.array([0, 7, 7, 10]), 10).passages(3).starts.tolist()
+            [0, 4, 7, 10]
+        """
+        starts = [0]
+        for low, high in zip(self.starts[:-1], self.starts[1:], strict=True):
+            n = max(1, round((high - low) / words))
+            starts += [int(low) + -(-int(high - low) * i // n) for i in range(1, n + 1)] if high > low else []
+        return WordStream(self.ids, np.array(starts, dtype=np.int64), self.raw_words)
 
 
 def read_words(documents: Iterable[str], *, min_count: int = 5, most_words: int | None = None) -> tuple[Vocabulary, WordStream]:

@@ -71,7 +71,7 @@ class Word2VecSettings:
         if not 0.0 <= self.subsample < 1.0:
             raise OptionError(f"subsample is {self.subsample}, it must be a share from 0 (keep all words) to under 1, such as 0.001")
         if self.rate is not None and not 0.0 < self.rate <= 1.0:
-            raise OptionError(f"rate is {self.rate}, it must be above 0 and at most 1, such as 0.025")
+            raise OptionError(f"learning rate is {self.rate}, it must be above 0 and at most 1, such as 0.025")
 
     @property
     def first_rate(self) -> float:
@@ -165,6 +165,7 @@ def train_word2vec(
 
     Raises:
         ExtraMissing: neither numba nor torch is installed, or not the engine that was asked for.
+        OptionError: the rate is so high that the loss is no number any more.
 
     Source: Mikolov et al. 2013a (skip-gram, CBOW), 2013b (negative sampling, subsampling); shared wrong answers: Ji et al. 2016.
         CBOW moves each context word by its share of the mean's gradient, where the first program moved it by the whole (Irsoy et
@@ -182,6 +183,9 @@ def train_word2vec(
         if not run.words_done:
             raise
         interrupted = True
+    if not np.isfinite(run.bits).all():
+        passes = f"after {len(run.bits)} passes at a learning rate of {settings.first_rate}"
+        raise OptionError(f"the loss is not finite {passes}; give a lower one with --lr")
     return Word2Vec(
         engine.inputs,
         engine.outputs,
@@ -205,7 +209,7 @@ def _engine(draws: Draws, vocab: int, settings: Word2VecSettings) -> Engine:
     inputs = start_table(vocab, settings.dim, settings.seed)
     n_outputs = vocab if settings.negatives else vocab - 1
     averaged = settings.method == "cbow"
-    if _choose(settings, len(draws.stream.ids)) == "numba":
+    if engine_for(settings, len(draws.stream.ids)) == "numba":
         from assay.model.word2vec_kernel import CompiledEngine
 
         return CompiledEngine(draws, inputs, n_outputs, averaged=averaged)
@@ -214,7 +218,12 @@ def _engine(draws: Draws, vocab: int, settings: Word2VecSettings) -> Engine:
     return TorchEngine(draws, inputs, n_outputs, averaged=averaged)
 
 
-def _choose(settings: Word2VecSettings, words: int) -> str:
+def engine_for(settings: Word2VecSettings, words: int) -> str:
+    """The engine that reads a text of so many words, rare ones left out: "numba" or "torch".
+
+    Raises:
+        ExtraMissing: what is needed is not installed.
+    """
     there = {name: importlib.util.find_spec(name) is not None for name in ("numba", "torch")}
     if settings.engine != "auto":
         if not there[settings.engine]:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from assay.model.word_sampling import Draws, Windows
 
 MOST_WINDOWS = 256
-WORDS_PER_WINDOW = 4
-"""A batch holds a window for so many words of the vocabulary: fewer words meet each other more often in one batch."""
-MOST_STEPS = 32
+"""A batch holds at most so many windows, and no more than there are words, for then they meet each other too often."""
+MOST_STEPS = 16
 """One row moves by at most so many pairs' worth a batch: all start from the same place and would overshoot together."""
 
 
@@ -53,7 +52,7 @@ class TorchEngine:
         inputs: Start of the input table, (vocab, dim); copied.
         n_outputs: Rows of the output table, born as zeros.
         averaged: The contexts' mean is one input (CBOW); else each context is one (skip-gram).
-        most_windows: Windows a batch; by the size of the vocabulary when None.
+        most_windows: Windows a batch; `MOST_WINDOWS`, or the size of the vocabulary, when None.
     """
 
     name = "torch"
@@ -65,7 +64,7 @@ class TorchEngine:
         self._draws, self._averaged = draws, averaged
         self._inputs = torch.tensor(inputs)
         self._outputs = torch.zeros(n_outputs, inputs.shape[1], dtype=self._inputs.dtype)
-        self._batch = most_windows or max(1, min(MOST_WINDOWS, len(inputs) // WORDS_PER_WINDOW))
+        self._batch = most_windows or min(MOST_WINDOWS, len(inputs))
 
     def train(self, first: int, last: int, seed: int, rate: float) -> tuple[float, int]:
         """One pass over the words `first` to `last` of the text.

@@ -131,11 +131,11 @@ class TensorData(Data):
         held = [torch.empty((-(-batch_rows // part[1]), *t.shape[1:]), dtype=t.dtype, device=t.device) for t in tensors]
         for whole in torch.split(order_of(self.rows, seed), batch_rows)[skip:]:
             rows = of_part(whole, part).to(self.targets.device)
-            if len(rows) == len(held[0]):
+            if rows.shape[0] == held[0].shape[0]:
                 taken = [torch.index_select(t, 0, rows, out=h) for t, h in zip(tensors, held, strict=True)]
             else:
                 taken = [t.index_select(0, rows) for t in tensors]
-            yield self._batch(taken, len(whole))
+            yield self._batch(taken, whole.shape[0])
 
     def _batch(self, tensors: list[Tensor], n_whole: int = 0) -> Batch:
         weights = None if self.weights is None else tensors.pop()

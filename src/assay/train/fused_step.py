@@ -72,11 +72,6 @@ class Stage:
     layer: nn.Linear
     bend: Bend | None
 
-    @property
-    def bias(self) -> nn.Parameter | None:
-        """The layer's bias, None where it has none."""
-        return self.layer._parameters["bias"]
-
 
 class FusedStack:
     """The step of a plain stack; `fused_stack` makes one where it can.
@@ -96,7 +91,6 @@ class FusedStack:
     """
 
     def __init__(self, stages: list[Stage], objective: TrainingLoss) -> None:
-        self.stages = stages
         self._loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = {
             ClassLogLoss: _class_loss,
             BinaryLogLoss: _binary_loss,
@@ -105,58 +99,85 @@ class FusedStack:
         for stage in stages:
             for p in stage.layer.parameters():
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+        # asking a module for its weight takes longer than some of the kernels
+        self._parts = [_Part.of(stage) for stage in stages]
         self._held: dict[int, list[tuple[Tensor, Tensor, Tensor]]] = {}
 
-    @torch.no_grad()
     def __call__(self, batch: Batch) -> Tensor:
-        """The batch's training loss; the gradients are in place, whatever was there before."""
-        x = batch.inputs[0] if isinstance(batch.inputs, tuple) else batch.inputs
-        x = x.flatten(1)
-        held = self._memory(len(x))
+        """The batch's training loss; the gradients are in place, whatever was there before.
+
+        Only data of tensors are touched, so that no graph is made.
+        """
+        x: Tensor = batch.inputs[0] if isinstance(batch.inputs, tuple) else batch.inputs
+        if x.ndim != 2:
+            x = x.flatten(1)
+        held = self._held.get(x.shape[0]) or self._memory(x.shape[0])
         fed = [x]
-        for stage, (z, h, _) in zip(self.stages, held, strict=True):
-            weight, bias = stage.layer.weight, stage.bias
-            if bias is None:
-                torch.mm(fed[-1], weight.t(), out=z)
+        for part, (z, h, _) in zip(self._parts, held, strict=True):
+            if part.bias is None:
+                torch.mm(x, part.across, out=z)
             else:
-                torch.addmm(bias, fed[-1], weight.t(), out=z)
-            if stage.bend is not None:
-                stage.bend.value(z, h)
+                torch.addmm(part.bias, x, part.across, out=z)
+            if part.bend is not None:
+                part.bend.value(z, h)
             fed.append(h)
-        loss, slope = self._loss(fed[-1], batch.targets)
-        for place in range(len(self.stages) - 1, -1, -1):
-            stage, (z, h, d) = self.stages[place], held[place]
-            if stage.bend is not None:
-                stage.bend.slope(slope, z, h, d)
+            x = h
+        loss, slope = self._loss(x, batch.targets)
+        for place in range(len(held) - 1, -1, -1):
+            part, (z, h, d) = self._parts[place], held[place]
+            if part.bend is not None:
+                part.bend.slope(slope, z, h, d)
                 slope = d
-            torch.mm(slope.t(), fed[place], out=stage.layer.weight.grad)
-            if stage.bias is not None:
-                torch.sum(slope, 0, out=stage.bias.grad)
+            torch.mm(slope.t(), fed[place], out=part.weight_slope)
+            if part.bias is not None:
+                torch.sum(slope, 0, out=part.bias_slope)
             if place:
                 # dL/dh goes where the layer before keeps its d, on which its bend then works in place
-                slope = torch.mm(slope, stage.layer.weight, out=held[place - 1][2])
+                slope = torch.mm(slope, part.weight, out=held[place - 1][2])
         return loss
 
     def _memory(self, rows: int) -> list[tuple[Tensor, Tensor, Tensor]]:
         """For each layer z, h = f(z) (the same memory where f is none or needs only h) and d = dL/dz."""
-        if rows not in self._held:
-            if len(self._held) > 2:
-                self._held.clear()
-            made = []
-            for stage in self.stages:
-                like = stage.layer.weight
-                z = like.new_empty(rows, stage.layer.out_features)
-                shared = stage.bend is None or stage.bend in (RELU, TANH, SIGMOID)
-                made.append((z, z if shared else torch.empty_like(z), torch.empty_like(z)))
-            self._held[rows] = made
-        return self._held[rows]
+        if len(self._held) > 2:
+            self._held.clear()
+        made = []
+        for part in self._parts:
+            z = part.weight.new_empty(rows, part.weight.shape[0])
+            shared = part.bend is None or part.bend in (RELU, TANH, SIGMOID)
+            made.append((z, z if shared else torch.empty_like(z), torch.empty_like(z)))
+        self._held[rows] = made
+        return made
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a stage computes with, at hand: weights, their transpose, and where their gradients go."""
+
+    weight: Tensor
+    across: Tensor
+    bias: Tensor | None
+    weight_slope: Tensor | None
+    bias_slope: Tensor | None
+    bend: Bend | None
+
+    @classmethod
+    def of(cls, stage: Stage) -> _Part:
+        weight, bias = stage.layer.weight, stage.layer._parameters["bias"]
+        return cls(
+            weight.data,
+            weight.data.t(),
+            bias.data if bias is not None else None,
+            weight.grad,
+            bias.grad if bias is not None else None,
+            stage.bend,
+        )
 
 
 def _class_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    logs = aten._log_softmax(logits, 1, False)
-    loss, total = aten.nll_loss_forward(logs, targets, None, 1, -100)
-    slope = aten.nll_loss_backward(torch.ones_like(loss), logs, targets, None, 1, -100, total)
-    return loss, aten._log_softmax_backward_data(slope, logs, 1, logits.dtype)
+    logs = aten._log_softmax.default(logits, 1, False)
+    loss, total = aten.nll_loss_forward.default(logs, targets, None, 1, -100)
+    slope = aten.nll_loss_backward.default(torch.ones_like(loss), logs, targets, None, 1, -100, total)
+    return loss, aten._log_softmax_backward_data.default(slope, logs, 1, logits.dtype)
 
 
 def _binary_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

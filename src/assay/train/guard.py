@@ -25,6 +25,9 @@ class NonFinite(Exception):
 class Guard:
     """Looks at each step's numbers on the processor, where reading one costs less than a kernel.
 
+    Where nothing is clipped, only the loss is read: a gradient that is not finite shows in the next step's loss, and in the weights
+    of its layer.
+
     Args:
         weights: Whose gradients.
         settings: With the limits.
@@ -39,8 +42,12 @@ class Guard:
         """Let a step pass, its gradient clipped.
 
         Raises:
-            NonFinite: something is not finite; no weight has been touched.
+            NonFinite: something is not finite; where gradients are clipped, no weight has been touched.
         """
+        if self.clip_norm is None and self.clip_value is None:
+            if not math.isfinite(float(loss)):
+                raise NonFinite
+            return
         gradients = self.weights.gradients()
         total = float(self.weights.gradient_norm())
         if not math.isfinite(float(loss)) or not (math.isfinite(total) or self.overflows):
@@ -59,6 +66,15 @@ class Guard:
             NonFinite: one of them was not finite.
         """
 
+    def check_weights(self) -> None:
+        """Look at the weights themselves, before they are told of or kept.
+
+        Raises:
+            NonFinite: one of them is not finite.
+        """
+        if not all(bool(torch.isfinite(t).all()) for t in self.weights.stepped):
+            raise NonFinite
+
 
 class DeferredGuard(Guard):
     """The same where reading a number would stop the device: flags stay there, and are read every few steps.
@@ -70,7 +86,7 @@ class DeferredGuard(Guard):
         super().__init__(weights, settings)
         self._bad = torch.zeros((), device=weights.stepped[0].device)
         self._flags: list[Tensor] = []
-        optimiser.found_inf = self._bad
+        optimiser.heed(self._bad)
 
     def admit(self, loss: Tensor) -> None:
         gradients, total = self.weights.gradients(), self.weights.gradient_norm()

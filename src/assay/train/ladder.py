@@ -96,6 +96,8 @@ def fit_model(
     if not model.is_built:
         model.build(train, loss=loss, classes=classes, seed=seed)
     knobs = settings or Settings(**model.usual_settings)
+    open_ones = {name: value for name, value in model.usual_lengths(train.size).items() if getattr(knobs, name) is None}
+    knobs = replace(knobs, **open_ones)
     knobs = replace(knobs, epochs=epochs or knobs.epochs).filled(train.data.rows)
     if knobs.threads == "auto":
         # a table's run is to be the same on a busy machine; one thread adds in one order

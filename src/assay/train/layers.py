@@ -41,7 +41,12 @@ def layers_of(network: nn.Module, groups: Mapping[str, Sequence[str]] | None = N
             if one not in named:
                 raise InputError(f"group {name!r} has no parameter {one!r} to hold; {nearest(one, named)}")
     told = groups if groups is not None else _own_groups(network)
-    return [_layer(network, name, [named[n] for n in names], names) for name, names in told.items() if names]
+    found = []
+    for name, names in told.items():
+        numeric = [n for n in names if named[n].is_floating_point()]  # counters have no norm
+        if numeric:
+            found.append(_layer(network, name, [named[n] for n in numeric], numeric))
+    return found
 
 
 def _own_groups(network: nn.Module) -> Mapping[str, Sequence[str]]:

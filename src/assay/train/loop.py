@@ -68,7 +68,8 @@ class Loop:
         planned = self.steps_per_epoch * (settings.epochs or 1)
         self.steps = min(planned, settings.max_steps or planned)
         self.window_steps = settings.evaluate_every or self.steps_per_epoch
-        self.weights = Weights(self.network, apart=hidden_matrices(self.network) if settings.optimiser == "muon" else ())
+        apart = hidden_matrices(self.network) if settings.optimiser == "muon" else ()
+        self.weights = Weights(self.network, apart=apart, decays=bool(settings.weight_decay))
         self.optimiser = Optimiser(settings, self.weights)
         self.schedule = Schedule(settings, steps=self.steps, steps_per_epoch=self.steps_per_epoch)
         self.average = Average(self.weights, settings.average) if settings.average is not None else None
@@ -183,8 +184,7 @@ class Loop:
         self.crew.average_gradients(self.weights)
         scaler = self.backward.scaler
         if scaler is not None:
-            for member in self.optimiser.members:
-                scaler.unscale_(member)
+            self.optimiser.unscale(scaler)
         try:
             self.guard.admit(loss)
         except NonFinite:
@@ -193,12 +193,7 @@ class Loop:
         watched = self.probe is not None and self.probe.wants(len(self.history.window) + len(self.window))
         if watched and self.probe is not None:
             self.probe.before_step()
-        if scaler is None:
-            self.optimiser.step()
-        else:
-            for member in self.optimiser.members:
-                scaler.step(member)
-            scaler.update()
+        self.optimiser.step(scaler)
         if self.average is not None:
             self.average.update()
         if watched and self.probe is not None:
@@ -215,6 +210,7 @@ class Loop:
         """Measure both parts, keep what is best, tell, and decide whether to go on; `ends` is why this is the end, "" if it is not."""
         history = self.history
         self.guard.settle()
+        self.guard.check_weights()
         steps = [loss * self.task.loss_scale for loss in self._window_losses()]
         history.note_steps(steps, history.step - len(steps))
         self.network.eval()
@@ -280,13 +276,23 @@ class Loop:
             self.probe.drop_epoch()
 
     def _stop_at_nonfinite(self, steps_ago: int) -> None:
+        """Say in which step and where a number broke.
+
+        Of a step whose gradient went unread, the weights tell: those of the layers that it reached are broken too, and are put
+        back to the best ones. Of a step some steps ago, no weight has moved since, and it is taken again.
+        """
         history = self.history
+        broken = [layer for layer in self.layers if not all(bool(torch.isfinite(p).all()) for p in layer.parameters)]
+        steps_ago = 1 if broken else steps_ago
         history.nonfinite_step, history.stopped = history.step - steps_ago, "nonfinite"
         if steps_ago:
-            # no weight has moved since: the step is taken again to see where it broke
             at = history.epoch * self.steps_per_epoch + history.step_of_epoch - steps_ago
             batch = next(self._batches(*divmod(at, self.steps_per_epoch)))
+            if broken:
+                self.weights.load(self.kept.best)
             self._name_nonfinite(self.backward(batch), batch)
+            if broken and history.nonfinite_where == "gradient":
+                history.nonfinite_where = f"gradient of {broken[-1].name}"
         self._drop_window()
 
     def _name_nonfinite(self, loss: Tensor, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""The learning rate of each step: warm-up forms by formula, the others by PyTorch's own schedulers on a dummy."""
+"""The learning rate of each step: warm-up forms by formula, the others by PyTorch's own schedulers, each on a dummy optimiser."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch.optim import lr_scheduler
 if TYPE_CHECKING:
     from assay.train.settings import Settings
 
+# making PyTorch's first optimiser or scheduler of a process takes seconds, which these need not
+BY_FORMULA = ("warmup-cosine", "warmup-linear", "constant")
 BY_EPOCH = ("step", "exponential")
 PLATEAU_PATIENCE = 3
 
@@ -39,7 +41,8 @@ class Schedule:
         self.settings, self.steps, self.steps_per_epoch = settings, max(1, steps), max(1, steps_per_epoch)
         self.kind = settings.schedule
         self.warm_steps = max(1, round(settings.warm_share * self.steps))
-        self._begin()
+        if self.kind not in BY_FORMULA:
+            self._begin()
 
     def _begin(self) -> None:
         self._place = 0
@@ -59,7 +62,7 @@ class Schedule:
             return lr_scheduler.CosineAnnealingLR(dummy, self.steps, settings.peak * settings.floor_share)
         if self.kind == "one-cycle":
             steps = max(2, self.steps)  # the fewest that a cycle can be made of
-            return lr_scheduler.OneCycleLR(dummy, settings.peak, steps, pct_start=max(settings.warm_share, 1.0 / steps))
+            return lr_scheduler.OneCycleLR(dummy, settings.peak, steps, pct_start=max(settings.warm_share, 1.5 / steps))
         if self.kind == "plateau":
             return lr_scheduler.ReduceLROnPlateau(dummy, factor=settings.gamma, patience=settings.period_epochs or PLATEAU_PATIENCE)
         return None
@@ -76,9 +79,9 @@ class Schedule:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step (0-based)."""
-        if self.kind in ("warmup-cosine", "warmup-linear"):
-            return self._warmed(step)
-        if self.kind not in ("constant", "plateau"):
+        if self.kind in BY_FORMULA:
+            return self.settings.peak if self.kind == "constant" else self._warmed(step)
+        if self.kind != "plateau":
             self._advance(step // self.steps_per_epoch if self.kind in BY_EPOCH else step)
         return float(self._dummy.param_groups[0]["lr"])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """Parameters that are stepped alike.
 
@@ -42,6 +42,7 @@ class Weights:
         network: Whose parameters.
         apart: Parameters that must stay themselves, such as the matrices that Muon steps.
         flat: False leaves all of them themselves.
+        decays: Whether anything decays; if nothing does, vectors need no buffer of their own.
 
     Raises:
         InputError: nothing trains, or an embedding makes sparse gradients.
@@ -53,7 +54,7 @@ class Weights:
         ([6, 3], [0.0, 0.0])
     """
 
-    def __init__(self, network: nn.Module, *, apart: tuple[nn.Parameter, ...] = (), flat: bool = True) -> None:
+    def __init__(self, network: nn.Module, *, apart: tuple[nn.Parameter, ...] = (), flat: bool = True, decays: bool = True) -> None:
         self.network = network
         self.all = tuple(network.parameters())
         self.trained = tuple(p for p in self.all if p.requires_grad and p.is_floating_point())
@@ -64,7 +65,7 @@ class Weights:
             kept = {id(p) for p in self.trained}
         kinds: dict[tuple[Any, ...], list[nn.Parameter]] = {}
         for p in self.trained:
-            kinds.setdefault((p.ndim > 1, p.dtype, p.device, id(p) in kept), []).append(p)
+            kinds.setdefault((decays and p.ndim > 1, p.dtype, p.device, id(p) in kept), []).append(p)
         self.groups = tuple(
             Group(kind[0], tuple(members), tuple(members) if kind[3] else (_joined(members),)) for kind, members in kinds.items()
         )
@@ -86,8 +87,11 @@ class Weights:
 
     def gradient_norm(self) -> Tensor:
         """The 2-norm of all gradients together."""
-        norms = [torch.linalg.vector_norm(g) for g in self.gradients()]
-        whole: Tensor = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+        gradients = self.gradients()
+        if self.is_flat and len(gradients) == 1:
+            return gradients[0].dot(gradients[0]).sqrt()  # half the time of a norm
+        norms = [torch.linalg.vector_norm(g) for g in gradients]
+        whole: Tensor = torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
         return whole
 
     def buffers(self) -> list[Tensor]:
@@ -157,14 +161,14 @@ class Average:
             t.copy_(held)
 
 
-def _joined(members: list[nn.Parameter]) -> nn.Parameter:
-    """One buffer, with a gradient, that these parameters and their gradients become views of."""
+def _joined(members: list[nn.Parameter]) -> Tensor:
+    """One buffer, with a gradient, that these parameters and their gradients become views of; itself no part of any graph."""
     total = sum(p.numel() for p in members)
-    flat = nn.Parameter(torch.empty(total, dtype=members[0].dtype, device=members[0].device))
+    flat = torch.empty(total, dtype=members[0].dtype, device=members[0].device)
     flat.grad = torch.zeros_like(flat)
     at = 0
     for p in members:
-        place = flat.data[at : at + p.numel()]
+        place = flat[at : at + p.numel()]
         slope = flat.grad[at : at + p.numel()]
         at += p.numel()
         # a dense parameter keeps its order in memory (channels last, say); any other is laid out anew

@@ -17,6 +17,7 @@ assay train adult.csv --target income
 assay train breast-cancer --target diagnosis --model boosting
 assay train rides.parquet --target count --drop casual,registered --time datetime
 assay train reviews.csv --target rating --model lstm --layers 2 --width 128 --lr auto
+assay train poems.txt --model transformer --tokens char --block 64
 assay train claims --target verdict --group patient --budget 60 --out runs/claims
 """
 DEMO_EXAMPLES = """
@@ -24,6 +25,7 @@ assay demo
 assay demo --out runs/demo --overwrite
 """
 MODELS = tuple(one.name for one in FAMILIES)
+COUNTED = ("bigram", "n-gram")
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -47,7 +49,7 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
     train.add_argument(
         "--model",
         metavar="NAME",
-        type=one_of(*MODELS),
+        type=one_of(*MODELS, *COUNTED),
         help="train this family alone, see assay models (default: a ladder of them, and recommend one)",
     )
     train.add_argument("--loss", metavar="NAME", help="log, squared or absolute (default: log for classes, squared for numbers)")
@@ -62,9 +64,10 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
         "--drop", metavar="COLUMNS", action="append", default=[], help="columns to leave out, with commas; repeat for names with commas"
     )
     train.add_argument(
-        "--test", metavar="SHARE|FILE", type=test_part, default=0.2, help="share of rows to test on, or a file of them (default 0.2)"
+        "--test", metavar="SHARE|FILE", type=test_part, help="share of rows to test on, or a file of them (default 0.2; of a text 0.1)"
     )
     _add_knobs(train)
+    _add_text(train)
     _add_run_options(train, default_folder="runs/ and the source's name, numbered if there is one already")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same command")
     add_reading(train)
@@ -86,6 +89,14 @@ def _add_knobs(command: Parser) -> None:
     group.add_argument("--average", action="store_true", help="keep a moving average of the weights")
     group.add_argument("--precision", metavar="NAME", help="float32, bf16 or fp16")
     group.add_argument("--clip", metavar="NORM", type=float, help="largest norm of a gradient")
+
+
+def _add_text(command: Parser) -> None:
+    group = command.add_argument_group("texts (.txt, .md or a folder of them, without --target): a language model is trained")
+    group.add_argument("--tokens", metavar="KIND", type=one_of("byte", "char", "word", "bpe"), help="byte, char (default), word or bpe")
+    group.add_argument("--vocab", metavar="N", type=int, help="size of the vocabulary of words (default 10000) or BPE tokens (4096)")
+    group.add_argument("--block", metavar="N", type=int, help="tokens of context to train on (default 64)")
+    group.add_argument("--steps", metavar="N", type=int, help="training steps at most (default 2000)")
 
 
 def _add_run_options(command: Parser, default_folder: str) -> None:
@@ -133,6 +144,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         raise OptionError("the following arguments are required: SOURCE; see: assay train --help")
     from assay.face.api import train
     from assay.face.job.knobs import KNOBS
+    from assay.face.text_api import TEXT_KNOBS
 
     out = arguments.out or (newest_unfinished(Path("runs")) if arguments.resume and arguments.source is None else None)
     run = train(
@@ -154,7 +166,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         **reading_options(arguments),
-        **{knob: getattr(arguments, knob) for knob in KNOBS if getattr(arguments, knob) not in (None, False)},
+        **{knob: getattr(arguments, knob) for knob in (*KNOBS, *TEXT_KNOBS) if getattr(arguments, knob) not in (None, False)},
     )
     try:
         show_run(run, arguments)

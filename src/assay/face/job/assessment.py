@@ -55,9 +55,8 @@ def assess(
     target = parts.target.values[parts.split.test]
     chosen = settings.model or recommend(tuple(candidates.values()), target, parts.loss)
     ledger = _ledger(trained[chosen], parts, settings, report, order, progress)
-    layers = None
-    if "mlp" in trained and chosen != "mlp" and trained["mlp"].training.snapshots is not None:
-        layers = _layers(trained["mlp"], parts, settings)
+    watched = _watched(trained, chosen)
+    layers = None if watched is None else ledger.learners if watched.name == chosen else _layers(watched, parts, settings)
     return evaluate(
         tuple(candidates.values()),
         chosen,
@@ -66,9 +65,16 @@ def assess(
         loss=parts.loss,
         table=parts.table.take(parts.split.test),
         ledger=ledger,
-        layers=layers if chosen != "mlp" else ledger.learners,
+        layers=layers,
+        watched="" if watched is None else watched.name,
         seed=seed_for(settings.seed, "evaluate"),
     )
+
+
+def _watched(trained: Mapping[str, Trained], chosen: str) -> Trained | None:
+    """The network whose layers are booked: the chosen model where it is one, else the last that was trained."""
+    networks = {name: one for name, one in trained.items() if one.training.snapshots is not None}
+    return networks.get(chosen) or next(reversed(networks.values()), None)
 
 
 def _candidate(one: Trained, parts: Parts) -> Candidate:

@@ -128,7 +128,13 @@ def loop_of(model: str, knobs: Mapping[str, Any]) -> Loop | None:
         asked["average"] = AVERAGE_DECAY
     if "lr" in knobs:
         asked["learning_rate"] = _rate(knobs["lr"])
-    return Loop(**{**usual, **asked})
+    try:
+        return Loop(**{**usual, **asked})
+    except OptionError as problem:
+        told = str(problem)
+        for name, field in LOOP_KNOBS.items():
+            told = f"--{name}{told.removeprefix(field)}" if told.startswith(field) else told
+        raise OptionError(told) from None
 
 
 def _rate(typed: float | str) -> float | str:

@@ -20,6 +20,7 @@ from assay.face.job.language_parts import LanguageParts, prepare
 from assay.face.job.language_rungs import TrainedLanguage, climb
 from assay.face.job.language_settings import NEURAL, LanguageSettings
 from assay.face.job.stages import Stages, finished, publish, refuse_others, stem_of, versions
+from assay.face.language_view import TEXT_LACKS
 from assay.face.progress import Noting, Progress, Silent
 from assay.model.language_generate import Sampling, written
 from assay.table.corpus import read_corpus
@@ -47,11 +48,7 @@ class LanguageJob(Stages):
 
     settings: LanguageSettings = field(kw_only=True)
 
-    absent: ClassVar[Mapping[str, str]] = {
-        "TableEvidence": "a text has no columns",
-        "AssociationEvidence": "a text has no columns",
-        "TraceEvidence": "no neural training was watched",
-    }
+    absent: ClassVar[Mapping[str, str]] = TEXT_LACKS
 
 
 def run(

@@ -19,7 +19,7 @@ from assay.core.seeds import seed_for
 from assay.core.trace_evidence import TraceEvidence
 from assay.face.job.language_settings import NEURAL, LanguageSettings
 from assay.face.progress import Progress
-from assay.model.language_ngram import Bigram, NGram, Unigram, growing
+from assay.model.language_ngram import MOST_TOKENS, Bigram, NGram, Unigram, growing
 from assay.model.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ USUAL = {
 }
 USUAL_RATE = {"transformer": 1e-3, "lstm": 2e-3, "gru": 2e-3, "rnn": 1e-3}
 WARM_STEPS = 100
+BIRTH_BLOCKS = 16
+AVERAGE_DECAY = 0.999
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def train_one(name: str, parts: LanguageParts, settings: LanguageSettings, keep:
         model = Bigram.learned(tokens, vocab, 2)
     else:
         model = _longest_worth_it(parts)
-    return TrainedLanguage(model, time.perf_counter() - started)
+    read = f"it learned from the last {MOST_TOKENS:,} of {len(tokens):,} {parts.tokenizer.noun}s"
+    return TrainedLanguage(model, time.perf_counter() - started, notes=(read,) if len(tokens) > MOST_TOKENS and name == "n-gram" else ())
 
 
 def _longest_worth_it(parts: LanguageParts) -> NGram:
@@ -120,7 +123,8 @@ def _longest_worth_it(parts: LanguageParts) -> NGram:
 def shape_of(name: str, vocab: int, settings: LanguageSettings) -> dict[str, Any]:
     """The sizes of a network: those asked for, and for the others those that are usual for the family."""
     asked = {size: getattr(settings, size) for size in USUAL[name] if getattr(settings, size) is not None}
-    return {"vocab": vocab, **USUAL[name], **asked, "block": settings.block, "dropout": settings.dropout}
+    own = {"activation": settings.activation} if settings.activation is not None and name == "transformer" else {}
+    return {"vocab": vocab, **USUAL[name], **asked, **own, "block": settings.block, "dropout": settings.dropout}
 
 
 def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: Path, progress: Progress) -> TrainedLanguage:
@@ -134,6 +138,9 @@ def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: 
     model = LanguageNetwork(name, shape_of(name, parts.tokenizer.size, settings))
     model.be_born(torch.Generator().manual_seed(seed_for(settings.seed, f"{name} weights")))
 
+    shown = parts.fit.tokens[: BIRTH_BLOCKS * settings.block]
+    birth = float(model.bits(shown).mean())
+
     def told(moment: Any) -> None:
         spent = moment.seconds / max(moment.seconds + moment.seconds_left, 1e-9)
         progress.update(spent, moment.valid_loss, moment.seconds_left, parts.unit)
@@ -143,7 +150,7 @@ def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: 
         "next-token",
         TokenData(torch.from_numpy(parts.fit.tokens.astype(np.int64)), settings.block),
         valid=TokenData(torch.from_numpy(parts.valid.tokens.astype(np.int64)), settings.block),
-        settings=loop_settings(name, settings),
+        settings=loop_settings(name, settings, len(parts.fit.tokens)),
         seed=seed_for(settings.seed, name),
         out=keep / "checkpoint",
         resume=(keep / "checkpoint").is_dir(),
@@ -157,26 +164,34 @@ def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: 
         raise KeyboardInterrupt
     ended = "" if run.stopped == "steps" else f", ended by {run.stopped}"
     model.kept = f"{max(run.history.at_step, default=0):,} steps of {settings.batch} blocks{ended}"
-    trace = None if run.trace is None else replace(run.trace, unit=parts.unit)
+    trace = None if run.trace is None else replace(run.trace, unit=parts.unit, birth=birth)
     return TrainedLanguage(model, run.seconds, trace, run.snapshots, tuple(run.notes))
 
 
-def loop_settings(name: str, settings: LanguageSettings) -> Any:
-    """How the loop trains a network: AdamW with warm-up, then a cosine to a tenth of the rate, as nanoGPT's small configuration."""
+def loop_settings(name: str, settings: LanguageSettings, n_tokens: int) -> Any:
+    """How the loop trains a network: AdamW with warm-up, then a cosine to a tenth of the rate, but for what was asked for.
+
+    Source: nanoGPT's small configuration.
+    """
     from assay.train import Settings
 
     rate: Any = settings.lr if settings.lr in (None, "auto") else float(str(settings.lr))
+    steps = settings.steps if settings.epochs is None else max(1, settings.epochs * n_tokens // (settings.block * settings.batch))
+    asked: dict[str, Any] = {"optimiser": settings.optimiser, "schedule": settings.schedule, "precision": settings.precision}
+    own = settings.optimiser in (None, "adamw")  # other optimisers have rates, decays and averages that are usual for them
     return Settings(
-        learning_rate=USUAL_RATE[name] if rate is None else rate,
-        weight_decay=0.1,
-        betas=(0.9, 0.99),
+        learning_rate=USUAL_RATE[name] if rate is None and own else rate,
+        weight_decay=0.1 if own else None,
+        betas=(0.9, 0.99) if own else None,
         batch_rows=settings.batch,
-        max_steps=settings.steps,
-        evaluate_every=min(settings.steps, max(STEPS_BETWEEN, settings.steps // EVALUATIONS)),
+        max_steps=steps,
+        evaluate_every=min(steps, max(STEPS_BETWEEN, steps // EVALUATIONS)),
         evaluated_rows=EVALUATED_BLOCKS,
-        warm_share=min(0.5, WARM_STEPS / settings.steps),
+        warm_share=min(0.5, WARM_STEPS / steps),
         floor_share=0.1,
-        clip_norm=1.0,
+        clip_norm=1.0 if settings.clip is None else settings.clip,
+        average=AVERAGE_DECAY if settings.average else None,
+        **{knob: value for knob, value in asked.items() if value is not None},
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from assay.core.errors import OptionError, nearest
 from assay.core.evidence import build, plain
 from assay.face.job.settings import MAX_TEST_SHARE
+from assay.face.language_view import KIND
 from assay.model.tokenizer import KINDS
 
-KIND = "language"
 MODELS = ("constant", "bigram", "n-gram", "rnn", "gru", "lstm", "transformer")
 NEURAL = ("rnn", "gru", "lstm", "transformer")
 MOST_RATE = 10.0
@@ -27,10 +28,12 @@ class LanguageSettings:
         test: Share of the text to hold out at its end, or a file of its own.
         tokens: "byte", "char", "word" or "bpe".
         vocab: Size of the vocabulary of words and BPE; None for what is usual.
-        layers, width, heads: Of the network; None for what is usual for the family.
+        layers, width, heads, activation, dropout: Of the network; None for what is usual for the family.
         block: Tokens of context that a network is trained on.
         steps: Training steps at most; batch: blocks a step.
+        epochs: Instead of steps: so many times as many blocks as the training text has.
         lr: Learning rate; "auto" for the range test; None for what is usual for the family.
+        optimiser, schedule, average, precision, clip: How the network is trained; None for what is usual for language models.
         seed: Fixes the run.
         budget: Seconds for training the network; None for no limit.
         encoding: Of the files, instead of inferring it.
@@ -50,9 +53,16 @@ class LanguageSettings:
     heads: int | None = None
     block: int = 64
     steps: int = 2000
+    epochs: int | None = None
     batch: int = 12
     lr: str | None = None
+    activation: str | None = None
     dropout: float = 0.0
+    optimiser: str | None = None
+    schedule: str | None = None
+    average: bool = False
+    precision: str | None = None
+    clip: float | None = None
     seed: int = 0
     budget: float | None = None
     encoding: str | None = None
@@ -64,7 +74,16 @@ class LanguageSettings:
             raise OptionError(f"no tokens {self.tokens!r}; {nearest(self.tokens, KINDS)}")
         if self.vocab is not None and self.tokens in ("byte", "char"):
             raise OptionError(f"--vocab {self.vocab} is for --tokens word and bpe; {self.tokens} tokens have the vocabulary that they have")
-        for name, least in (("block", 2), ("steps", 1), ("batch", 1), ("layers", 1), ("width", 1), ("heads", 1), ("vocab", 2)):
+        for name, least in (
+            ("block", 2),
+            ("steps", 1),
+            ("batch", 1),
+            ("layers", 1),
+            ("width", 1),
+            ("heads", 1),
+            ("vocab", 2),
+            ("epochs", 1),
+        ):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"--{name} {value} is too few; give {least} or more")
@@ -124,11 +143,33 @@ class LanguageSettings:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name != "source" and value != field.default:
-                words += [f"--{field.name}", str(value)]
+                words += [f"--{field.name}", *([] if value is True else [str(value)])]
         return shlex.join([*words, *(["--out", out] if out else [])])
 
 
-def is_language(record: dict[str, Any]) -> bool:
-    """Whether a run's record is that of a language run."""
-    config = record.get("config")
-    return isinstance(config, dict) and config.get("kind") == KIND
+def language_settings(source: str, given: Mapping[str, Any]) -> LanguageSettings:
+    """The settings of a language run from options that may be meant for tables.
+
+    Args:
+        source: The text.
+        given: Options that were given, by name.
+
+    Raises:
+        OptionError: an option has no meaning for a text, or a value is not accepted.
+
+    Example:
+        >>> language_settings("poems.txt", {"lr": 0.01, "steps": 9}).lr
+        '0.01'
+    """
+    known = {field.name for field in fields(LanguageSettings)}
+    for name, value in given.items():
+        if name not in known:
+            shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+            raise OptionError(
+                f"--{name} {shown} is for tables, and {source} is read as a text to learn a language from; "
+                "leave it out, or name what to predict with --target COLUMN"
+            )
+    named: dict[str, Any] = {name: str(value) if name in ("lr", "test") else value for name, value in given.items()}
+    if "steps" in named and "epochs" in named:
+        raise OptionError(f"--steps {named['steps']} and --epochs {named['epochs']} both say how long to train; give one of them")
+    return LanguageSettings(source, **named)

@@ -114,10 +114,10 @@ def telling_columns(view: RunView) -> tuple[list[ColumnEvidence], int]:
 
 
 def learner_sides(view: RunView) -> list[tuple[str, Side]]:
-    """The learner sides that the run has, with their titles: the watched MLP's layers first, then the recommended model's parts."""
+    """The learner sides that the run has, with their titles: the watched network's layers first, then the recommended model's parts."""
     sides = []
     if view.evaluation is not None and view.evaluation.layers is not None:
-        sides.append(("What each layer of the watched MLP learned", view.evaluation.layers))
+        sides.append((f"What each layer of the watched {view.evaluation.watched or 'network'} learned", view.evaluation.layers))
     ledger = view.ledger
     if ledger is not None and ledger.learners.bookings and (not sides or ledger.learners != sides[0][1]):
         sides.append((f"What each part of the {ledger.model} model learned", ledger.learners))

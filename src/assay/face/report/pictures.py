@@ -87,8 +87,8 @@ def _waterfall(steps: tuple[Step, ...], unit: str, width: int) -> Chart:
 
 def _of_training(view: RunView) -> list[Wanted]:
     wanted: list[Wanted] = []
-    if view.traces and view.traces[0].train_loss:
-        trace = view.traces[0]
+    trace = view.trace
+    if trace is not None and trace.train_loss:
         label = f"Training and validation loss over {len(trace.train_loss)} epochs"
         wanted.append(("curves", label, "", partial(charts.curves, trace)))
     layers = view.evaluation.layers if view.evaluation else None
@@ -96,7 +96,7 @@ def _of_training(view: RunView) -> list[Wanted]:
         label = "Held-out loss taken off by each layer up to each epoch: " + ", ".join(
             f"{b.name} {quantity(b.held_out)}" for b in layers.bookings
         )
-        unit, kept = view.evaluation.unit, view.traces[0].best_epoch + 1 if view.traces else 0
+        unit, kept = view.evaluation.unit, 0 if trace is None else trace.best_epoch + 1
         wanted.append(("bookings", label, "Summed over the epochs so far; below zero a layer has raised the held-out loss.",
                        lambda width: charts.bookings(layers, unit, width, kept_epoch=kept)))  # fmt: skip
     return wanted

@@ -157,7 +157,8 @@ def _adjustment_lines(ledger: Ledger, on: Paper) -> list[str]:
 def _side_by_side(first: RunView, second: RunView, on: Paper) -> list[list[str]]:
     rows = [[on.paint(w, "soft") for w in ("", cut(first.name, 24), cut(second.name, 24), "difference")]]
     rows.append(["target", cut(first.target, 24), cut(second.target, 24), ""])
-    rows.append(["rows", f"{first.table.rows:,}", f"{second.table.rows:,}", ""])
+    counted = f"{first.corpus.noun}s" if first.corpus is not None else "rows"
+    rows.append([counted, f"{first.table.rows:,}", f"{second.table.rows:,}", ""])
     rows.append(["recommended", first.model or "none", second.model or "none", ""])
     one, two = first.ledger, second.ledger
     if one is None or two is None:

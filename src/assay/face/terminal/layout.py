@@ -66,6 +66,16 @@ def clean(text: object) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in spaced)
 
 
+def printable(text: str) -> str:
+    r"""Text of several lines in which no character moves the cursor or changes a colour; line feeds and tabs stay.
+
+    Example:
+        >>> printable("a\nb\x1b[31m")
+        'a\nb\\x1b[31m'
+    """
+    return "".join(c if c in "\n\t" else clean(c) for c in text)
+
+
 def wrapped(text: str, paper: Paper, *, first: str = "", later: str = "") -> str:
     """The text in lines that fit the paper, with its indents."""
     return textwrap.fill(

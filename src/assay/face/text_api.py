@@ -1,0 +1,78 @@
+"""`assay.train` on a text instead of a table: the same call, another job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import OptionError
+from assay.face.config import read_config
+from assay.face.job.language_settings import language_settings
+from assay.face.language_view import is_language
+from assay.face.progress import Progress
+from assay.table.corpus import is_corpus
+from assay.train.folder import RECORD, RunFolder
+
+TEXT_KNOBS = ("tokens", "vocab", "block", "steps")
+
+
+def is_text_run(source: Any, target: str | None, resumed: Path | None) -> bool:
+    """Whether a call of `assay.train` is about a text.
+
+    Args:
+        source: As given, "" where a run is to be resumed by its folder alone.
+        target: A column to predict makes every source a table.
+        resumed: The run to go on with.
+    """
+    if resumed is not None and (resumed / RECORD).is_file():
+        return is_language(RunFolder(resumed).record())
+    return target is None and is_corpus(source)
+
+
+def train_text(
+    source: str,
+    given: Mapping[str, Any],
+    usual: Mapping[str, Any],
+    *,
+    out: str | Path | None,
+    resumed: Path | None,
+    overwrite: bool,
+    progress: Progress,
+) -> Path:
+    """Train language models on a text, or go on with such a run; its folder.
+
+    Args:
+        source: A text file, a glob or a folder.
+        given: Options by name; those that are None, off, empty or as usual count as not given.
+        usual: What the options of tables are where nobody says anything.
+        out: The run folder.
+        resumed: The run to go on with; None for a new one.
+        overwrite: Replace an earlier run in `out`.
+        progress: Listener.
+
+    Raises:
+        InputError: the text or an option cannot be used.
+        RunError: the folder holds a run already, or is not that of such a run.
+    """
+    from assay.face.job.language import resume, run
+
+    said = {k: v for k, v in given.items() if v is not None and v is not False and v != () and v != usual.get(k)}
+    settings = language_settings(source, said)
+    if resumed is not None:
+        asked = {name: getattr(settings, name) for name in said}
+        return resume(resumed, asked=asked, config=read_config(), progress=progress)
+    return run(settings, out=out, overwrite=overwrite, config=read_config(), progress=progress)
+
+
+def refuse_text_knobs(source: str, given: Mapping[str, Any]) -> None:
+    """Refuse, for a table, what only texts have.
+
+    Raises:
+        OptionError: such an option was given.
+    """
+    for name in TEXT_KNOBS:
+        if given.get(name) is not None:
+            raise OptionError(
+                f"--{name} {given[name]} is for texts (.txt, .md) without --target, and {source} is read as a table; leave it out"
+            )
