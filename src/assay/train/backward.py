@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -27,16 +28,21 @@ class Backward:
         weights: Of its network.
         settings: Filled in.
         world: Over how many processes a batch is spread; gradients are then to be averaged, so each one's loss is scaled to that.
+        stand_in: Examples for a process whose part is empty, where a sharded network must be called as often as elsewhere.
 
     Attributes:
+        share: What the last batch's loss was multiplied by: how much of the whole batch it was, about 1; 0 of an empty part.
         fused: A hand-written step that is taken instead where there is one, for batches without weights.
 
     Raises:
         OptionError: a precision that this device cannot compute in.
     """
 
-    def __init__(self, task: Task, weights: Weights, settings: Settings, *, world: int = 1) -> None:
-        self.task, self.weights, self.pieces, self.world = task, weights, settings.accumulate, world
+    def __init__(
+        self, task: Task, weights: Weights, settings: Settings, *, world: int = 1, stand_in: Callable[[], Batch] | None = None
+    ) -> None:
+        self.task, self.weights, self.pieces, self.world, self.stand_in = task, weights, settings.accumulate, world, stand_in
+        self.share = 1.0
         device = weights.trained[0].device
         self.precision = precision(settings.precision, device)
         self.fused: FusedStack | None = None
@@ -47,14 +53,23 @@ class Backward:
         if self.fused is not None and batch.weights is None:
             return self.fused(batch)
         self.weights.zero_gradients()
-        if self.pieces == 1:
-            return self._piece(batch, self._share(batch))
-        each = self._share(batch) / max(self.task.counted(batch), 1e-12)
-        return torch.stack([self._piece(piece, each * self.task.counted(piece)) for piece in cut(batch, self.pieces)]).sum()
+        self.share = self._share(batch)
+        if self.pieces == 1 and self.share:
+            return self._piece(batch, self.share)
+        each = self.share / max(self.task.counted(batch), 1e-12)
+        pieces = [(piece, each * self.task.counted(piece)) for piece in cut(batch, self.pieces)] if self.share else []
+        losses = [self._piece(piece, share) for piece, share in pieces if share]
+        if self.weights.is_sharded and self.stand_in is not None:
+            wanted = min(self.pieces, -(-batch.n_whole // self.world))
+            losses += [self._piece(self.stand_in(), 0.0) for _ in range(wanted - len(losses))]
+        return torch.stack(losses).sum() if losses else self.weights.trained[0].new_zeros(())
 
     def _share(self, batch: Batch) -> float:
-        """What the mean over this process's part is to be multiplied by, so that the mean over processes is that of the batch."""
-        return len(batch.targets) * self.world / batch.n_whole if self.world > 1 else 1.0
+        """How many of the examples that count in the whole batch are in this process's part, as a multiple of an even part."""
+        if self.world == 1:
+            return 1.0
+        numbers = max(1, batch.targets.numel())
+        return self.task.counted(batch) * len(batch.targets) / numbers * self.world / max(batch.n_whole, 1)
 
     def _piece(self, batch: Batch, share: float) -> Tensor:
         with self.precision:

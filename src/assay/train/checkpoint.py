@@ -19,13 +19,17 @@ from assay.core.errors import RunError
 from assay.core.evidence import build, plain
 from assay.core.files import write_atomically
 from assay.train.history import History
+from assay.train.sharded import part_like
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from assay.train.crew import Crew
     from assay.train.data import Data
     from assay.train.loop import Loop
+
+    Stored = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 FILE = "training.npz"
 SECONDS_BETWEEN_WRITES = 1.0
@@ -53,8 +57,14 @@ class Checkpoint:
         self._next_write = 0.0
 
     def keep(self, ends: bool) -> None:
-        """Keep the state of now; write it if the training ends or the last write is long enough ago."""
-        self._pending = self._state()
+        """Keep the state of now; write it if the training ends or the last write is long enough ago.
+
+        Every process takes part, for each has a part of the state; process 0 keeps it.
+        """
+        state = self._state()
+        if self.loop.crew.rank:
+            return
+        self._pending = state
         self._snapshots = [self.loop.kept.snapshots[e] for e in sorted(self.loop.kept.snapshots)]
         if ends or time.monotonic() >= self._next_write:
             self.flush()
@@ -72,6 +82,7 @@ class Checkpoint:
 
     def _state(self) -> dict[str, NDArray[Any]]:
         loop = self.loop
+        weights = loop.weights
         told = {
             "identity": self.identity,
             "chosen": self.chosen,
@@ -84,21 +95,23 @@ class Checkpoint:
         }
         return {
             "json": np.frombuffer(json.dumps(plain(told)).encode("utf-8"), dtype=np.uint8),
-            "noise": loop.noise.get_state().numpy().copy(),
-            "torch": torch.get_rng_state().numpy().copy(),
-            **_arrays("weight", loop.weights.copy()),
-            **_arrays("best", loop.kept.best),
-            **_arrays("average", loop.average.values if loop.average is not None else []),
-            **{f"moments.{name}": _array(value) for name, value in loop.optimiser.state().items()},
+            "noise": loop.crew.gathered(loop.noise.get_state()).numpy().copy(),
+            "torch": loop.crew.gathered(torch.get_rng_state()).numpy().copy(),
+            **_arrays("weight", weights.whole([*weights.all, *weights.buffers()])),
+            **_arrays("best", weights.whole(loop.kept.best)),
+            **_arrays("average", weights.whole(loop.average.values) if loop.average is not None else []),
+            **{f"moments.{name}": _array(*weights.whole([value])) for name, value in loop.optimiser.state().items()},
         }
 
-    def resume(self) -> bool:
-        """Put the loop where the file left it; False if there is no file.
+    def resume(self, found: Stored | None) -> bool:
+        """Put the loop where a file left it; False if there was none.
+
+        Args:
+            found: What `read_checkpoint` gave, in every process.
 
         Raises:
-            RunError: the file is of another training (data, seed or settings differ), or cannot be read.
+            RunError: the file is of another training (data, seed or settings differ).
         """
-        found = read_checkpoint(self.path.parent)
         if found is None:
             return False
         told, arrays = found
@@ -108,16 +121,17 @@ class Checkpoint:
         loop = self.loop
         loop.history = _history(told["history"])
         loop.weights.load(_tensors("weight", arrays))
-        loop.kept.best = [b.to(p.device, p.dtype) for b, p in zip(_tensors("best", arrays), loop.kept.best, strict=True)]
+        loop.kept.best = [part_like(b, p) for b, p in zip(_tensors("best", arrays), loop.kept.best, strict=True)]
         loop.kept.snapshots = {int(e): arrays["kept"][i] for i, e in enumerate(told["kept"])}
-        loop.noise.set_state(torch.as_tensor(arrays["noise"]))
-        torch.set_rng_state(torch.as_tensor(arrays["torch"]))
+        if loop.crew.rank < len(arrays["noise"]):  # in more processes than before, the new ones draw anew
+            loop.noise.set_state(torch.as_tensor(arrays["noise"][loop.crew.rank]))
+            torch.set_rng_state(torch.as_tensor(arrays["torch"][loop.crew.rank]))
         if loop.probe is not None and told["probe"] is not None:
             loop.probe.resume(told["probe"])
         if loop.average is not None:
             loop.average.steps = int(told["average_steps"])
             for value, kept in zip(loop.average.values, _tensors("average", arrays), strict=True):
-                value.copy_(kept)
+                value.copy_(part_like(kept, value))
         if loop.backward.scaler is not None and told["scaler"] is not None:
             loop.backward.scaler.load_state_dict(told["scaler"])
         loop.schedule.resume(told["schedule"])
@@ -125,17 +139,23 @@ class Checkpoint:
         return True
 
 
-def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+def read_checkpoint(folder: Path | None, crew: Crew | None = None) -> Stored | None:
     """What the checkpoint of a folder says and holds; None if there is none.
+
+    Args:
+        folder: Where it is; None for nowhere.
+        crew: The processes, each of which is given what process 0 finds in its folder.
 
     Raises:
         RunError: it cannot be read.
     """
-    path = folder / FILE
-    if not path.exists():
+    path = (folder or Path()) / FILE
+    found = path.read_bytes() if folder is not None and path.exists() else None
+    found = found if crew is None else crew.sent(found)
+    if not found:
         return None
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(found), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         told: dict[str, Any] = json.loads(arrays["json"].tobytes().decode("utf-8"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:

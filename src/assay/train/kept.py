@@ -23,14 +23,15 @@ class Kept:
 
     Attributes:
         best: Parameters and buffers of the best evaluation; of birth before there is one.
-        snapshots: Evaluation -> all parameters as one vector; empty where a handful would take more than a quarter of a gigabyte.
+        snapshots: Evaluation -> all parameters as one vector; empty where a handful would take more than a quarter of a gigabyte,
+            or the network is sharded.
     """
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
         self.best: list[Tensor] = weights.copy()
         room = MOST_BYTES // max(1, sum(p.numel() * p.element_size() for p in weights.all))
-        self.at_most = min(MOST_SNAPSHOTS, room) if room >= FEWEST_SNAPSHOTS else 0
+        self.at_most = min(MOST_SNAPSHOTS, room) if room >= FEWEST_SNAPSHOTS and not weights.is_sharded else 0
         self.snapshots: dict[int, NDArray[Any]] = {0: weights.flat()} if self.at_most else {}
 
     def add(self, evaluation: int, *, is_best: bool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.train.crew import crew_here
 from assay.train.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _plan(model: NeuralModel, train: Rows, valid: Rows, settings: Settings, seed
         layers=lambda: layers_of(model.network, model.groups()),
         watched=watched,
         again=False,
+        crew=crew_here(),
     )
 
 

@@ -9,12 +9,12 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from assay.core.seeds import seed_for
 from assay.model.dropout import set_noise
 from assay.train.backward import Backward
-from assay.train.crew import Crew
+from assay.train.crew import Crew, of_rank
 from assay.train.evaluation import mean_loss
 from assay.train.guard import DeferredGuard, Guard, NonFinite
 from assay.train.history import History
@@ -46,6 +46,7 @@ class Loop:
         layers: Of the network, once its weights lie where they are trained.
         watched: Record a trace from inside; without it only the losses are kept.
         crew: The processes that share the work.
+        weights: Of the network; made anew if None.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Loop:
         layers: Sequence[Layer],
         watched: bool = True,
         crew: Crew | None = None,
+        weights: Weights | None = None,
     ) -> None:
         self.task, self.data, self.settings, self.seed, self.network = task, data, settings, seed, task.network
         self.valid = valid if valid is not None and valid.rows else None
@@ -68,14 +70,13 @@ class Loop:
         planned = self.steps_per_epoch * (settings.epochs or 1)
         self.steps = min(planned, settings.max_steps or planned)
         self.window_steps = settings.evaluate_every or self.steps_per_epoch
-        apart = hidden_matrices(self.network) if settings.optimiser == "muon" else ()
-        self.weights = Weights(self.network, apart=apart, decays=bool(settings.weight_decay))
+        self.weights = weights or _weights(self.network, settings)
         self.optimiser = Optimiser(settings, self.weights)
         self.schedule = Schedule(settings, steps=self.steps, steps_per_epoch=self.steps_per_epoch)
         self.average = Average(self.weights, settings.average) if settings.average is not None else None
-        self.backward = Backward(task, self.weights, settings, world=self.crew.world)
+        self.backward = Backward(task, self.weights, settings, world=self.crew.world, stand_in=lambda: next(iter(data.in_order(2))))
         self.guard = self._guard()
-        self.noise = torch.Generator(self.weights.trained[0].device).manual_seed(seed_for(seed, "noise"))
+        self.noise = torch.Generator(self.weights.trained[0].device).manual_seed(seed_for(seed, of_rank("noise", self.crew)))
         self._set_noise(self.noise)
         self.history = History()
         self.window: list[Tensor] = []
@@ -138,6 +139,8 @@ class Loop:
             self._stop_at_nonfinite(found.steps_ago)
             save(True)
         except KeyboardInterrupt:
+            if self.crew.world > 1:  # the others, in the middle of a step, could only wait
+                raise
             self._drop_window()
             self.history.stopped = "interrupted"
         finally:
@@ -158,7 +161,7 @@ class Loop:
             is_due = history.step % settings.evaluate_every == 0 if settings.evaluate_every else history.step_of_epoch == 0
             if is_due or is_over or ends:
                 self._evaluate("budget" if is_over else ends)
-            if interrupts.asked and not history.stopped:
+            if self.crew.heard("interrupt", interrupts.asked) and not history.stopped:
                 self._interrupt()
             if history.stopped:
                 return
@@ -172,16 +175,13 @@ class Loop:
         is_now = self.history.step % STEPS_BETWEEN_CLOCKS == 0
         if is_now:
             self.guard.settle()
-        if math.isinf(self.deadline) or not (is_now or self.crew.world == 1):
-            return False
-        return self.crew.agree(time.monotonic() > self.deadline)
+        return not math.isinf(self.deadline) and self.crew.heard("over", time.monotonic() > self.deadline)
 
     def _step(self, batch: Batch) -> None:
         """One batch: gradients, guard, step."""
         rate = self.schedule.rate(self.history.step)
         self.optimiser.set_rate(rate, self.schedule.momentum if self.schedule.cycles_momentum else None)
-        loss = self.backward(batch)
-        self.crew.average_gradients(self.weights)
+        loss = self.crew.average(self.weights, self.backward(batch), self.backward.share)
         scaler = self.backward.scaler
         if scaler is not None:
             self.optimiser.unscale(scaler)
@@ -204,13 +204,15 @@ class Loop:
 
     def _mean(self, data: Data, part: str) -> tuple[float, float]:
         rows, most = data.rows_at_once(self.batch_rows), self.settings.evaluated_rows
-        return mean_loss(self.task, data.in_order(rows, at_most=most, seed=seed_for(self.seed, part)), self.crew)
+        examples = data.in_order(rows, at_most=most, seed=seed_for(self.seed, part))
+        return mean_loss(self.task, examples, self.crew, in_step=self.weights.is_sharded)
 
     def _evaluate(self, ends: str) -> None:
         """Measure both parts, keep what is best, tell, and decide whether to go on; `ends` is why this is the end, "" if it is not."""
         history = self.history
         self.guard.settle()
         self.guard.check_weights()
+        self.crew.level(self.weights.buffers())
         steps = [loss * self.task.loss_scale for loss in self._window_losses()]
         history.note_steps(steps, history.step - len(steps))
         self.network.eval()
@@ -297,7 +299,8 @@ class Loop:
 
     def _name_nonfinite(self, loss: Tensor, batch: Batch) -> None:
         numbers = self.task.numbers(batch)
-        self.history.nonfinite_where = nonfinite_place(self.layers, loss, numbers, self.task.input_names(numbers.shape[1]))
+        told = self.crew.all_told(nonfinite_place(self.layers, loss, numbers, self.task.input_names(numbers.shape[1])))
+        self.history.nonfinite_where = next((where for where in told if where.startswith("input")), told[0])
 
     @property
     def _gives_best_back(self) -> bool:
@@ -315,6 +318,11 @@ class Loop:
     def last_kept(self) -> int:
         """The evaluation whose weights `finish` leaves."""
         return self.history.best if self._gives_best_back else max(1, self.history.evaluations)
+
+
+def _weights(network: nn.Module, settings: Settings) -> Weights:
+    apart = hidden_matrices(network) if settings.optimiser == "muon" else ()
+    return Weights(network, apart=apart, decays=bool(settings.weight_decay))
 
 
 def _mean_of(losses: list[float]) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from assay.core.errors import OptionError, RunError
 from assay.train.fused_optimiser import KERNELS, FusedAdam, FusedOptimiser, FusedSgd
+from assay.train.sharded import is_sharded, part_like
 
 if TYPE_CHECKING:
     from assay.train.settings import Settings
@@ -111,8 +112,16 @@ class Optimiser:
             if isinstance(member_, FusedOptimiser):
                 member_.load_by_place(its)
             else:
-                member_.load_state_dict({**member_.state_dict(), "state": its})
+                member_.load_state_dict({**member_.state_dict(), "state": _divided(its, member_)})
         self._rate = -1.0
+
+
+def _divided(state: Mapping[int, dict[str, Tensor]], member: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """Whole averages, of which those of a sharded network's weights are cut down to this process's part."""
+    stepped: list[Tensor] = [p for group in member.param_groups for p in group["params"]]
+    if not any(is_sharded(p) for p in stepped):
+        return dict(state)
+    return {i: {name: part_like(v, stepped[i]) if v.ndim else v for name, v in its.items()} for i, its in state.items()}
 
 
 def _own_decay(settings: Settings) -> bool:
@@ -152,7 +161,9 @@ def _made(settings: Settings, name: str, groups: tuple[Group, ...], *, direct: b
         momentum = settings.momentum if settings.momentum is not None and name != "sgd" else usual
         if direct:
             return FusedSgd(given, lr=rate, momentum=momentum, nesterov=name == "nesterov")
-        return torch.optim.SGD(given, lr=rate, momentum=momentum, nesterov=name == "nesterov", fused=True)
+        # the fused kernel does not know weights of which each process holds a part
+        own = {"foreach": True} if is_sharded(groups[0].stepped[0]) else {"fused": True}
+        return torch.optim.SGD(given, lr=rate, momentum=momentum, nesterov=name == "nesterov", **own)
     if name == "rmsprop":
         return torch.optim.RMSprop(given, lr=rate, alpha=betas[1], eps=epsilon, momentum=settings.momentum or 0.0, foreach=True)
     if name == "nadam":

@@ -31,7 +31,7 @@ def choose_threads(loop: Loop, wanted: int | str) -> tuple[int, str]:
     most = torch.get_num_threads()
     if isinstance(wanted, int):
         return wanted, ""
-    if most == 1 or loop.weights.trained[0].is_cuda:
+    if most == 1 or loop.weights.trained[0].is_cuda or loop.weights.is_sharded:
         return most, ""
     torch.set_num_threads(1)
     alone = rehearse(loop)
@@ -54,7 +54,7 @@ def choose_step(loop: Loop, chosen: str | None = None) -> tuple[str, str]:
         OptionError: compiling was demanded and fails.
     """
     task, settings = loop.task, loop.settings
-    if not isinstance(task, NetworkTask):
+    if not isinstance(task, NetworkTask) or loop.weights.is_sharded:
         return "plain", ""
     is_whole = settings.precision == "float32" and settings.accumulate == 1 and loop.crew.world == 1
     if settings.compile != "always" and chosen in (None, "fused") and is_whole:

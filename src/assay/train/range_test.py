@@ -65,6 +65,7 @@ def range_test(
         True
     """
     from assay.objective.training_loss import training_loss
+    from assay.train.crew import Crew
     from assay.train.fit import device_of, refuse_nothing
     from assay.train.session import own_streams
     from assay.train.task import NetworkTask
@@ -73,7 +74,7 @@ def range_test(
     place = device_of(device)
     network.to(place)
     task = NetworkTask(network, training_loss(objective), "network")
-    with own_streams(seed):
+    with own_streams(seed, Crew()):
         return find_rate(task, data.to(place), (settings or Settings()).filled(data.rows), seed)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from assay.core.errors import InputError
 from assay.core.files import write_json
 from assay.core.seeds import seed_for
 from assay.train.checkpoint import Checkpoint, identity_of, read_checkpoint
-from assay.train.crew import Crew
+from assay.train.crew import Crew, of_rank
 from assay.train.history import HistoryFile
 from assay.train.loop import Loop
 from assay.train.pace import choose_step, choose_threads
@@ -22,10 +23,12 @@ from assay.train.range_test import find_rate
 
 if TYPE_CHECKING:
     from assay.model.snapshots import Snapshots
+    from assay.train.checkpoint import Stored
     from assay.train.data import Data
     from assay.train.run import Moment
     from assay.train.settings import Settings
     from assay.train.task import Task
+    from assay.train.weights import Weights
     from assay.watch.probe import Layer
 
 RECORD = "training.json"
@@ -47,8 +50,10 @@ class Plan:
 
     Attributes:
         settings: Filled in; "auto" is decided here.
-        folder: For history and checkpoint; None for nowhere.
+        folder: For history and checkpoint; None for nowhere. Of several processes, that of process 0 counts.
         again: Go on after a training that a budget or a callback ended, too.
+        crew: The processes that carry it out together.
+        weights: Of the network, where the loop is not to make its own.
     """
 
     task: Task
@@ -62,7 +67,8 @@ class Plan:
     callbacks: Sequence[Callable[[Moment], object]] = ()
     watched: bool = True
     again: bool = True
-    crew: Crew | None = None
+    crew: Crew = field(default_factory=Crew)
+    weights: Callable[[], Weights | None] = lambda: None
     notes: tuple[str, ...] = ()
 
 
@@ -73,17 +79,30 @@ def carry_out(plan: Plan) -> Outcome:
         RunError: the checkpoint is of another training, or cannot be read or written.
         OptionError: a setting that this machine or network cannot do.
     """
-    there = read_checkpoint(plan.folder) if plan.folder is not None else None
+    try:
+        return _carried_out(plan, plan.crew)
+    except BaseException:
+        plan.crew.leave()
+        raise
+
+
+def _carried_out(plan: Plan, crew: Crew) -> Outcome:
+    there = read_checkpoint(plan.folder, crew)
     chosen: dict[str, Any] = dict(there[0].get("chosen", {})) if there is not None else {}
     notes = list(plan.notes)
-    with own_streams(plan.seed), own_threads(1 if plan.settings.threads == "auto" else int(plan.settings.threads)) as most:
+    threads = 1 if plan.settings.threads == "auto" else int(plan.settings.threads)
+    with own_streams(plan.seed, crew), own_threads(threads) as most:
         settings = plan.settings
         if settings.learning_rate == "auto":
-            if "learning_rate" not in chosen:
+            if "learning_rate" not in chosen and not crew.rank:
                 found = find_rate(plan.task, plan.data, settings, plan.seed)
                 chosen |= {"learning_rate": found.suggestion, "why": found.why}
+            chosen = crew.told(chosen)
             notes.append(f"learning rate {chosen['learning_rate']:.3g}: {chosen['why']}")
             settings = replace(settings, learning_rate=float(chosen["learning_rate"]))
+        weights = plan.weights()
+        if weights is None:
+            crew.start_equal([*plan.task.network.parameters(), *plan.task.network.buffers()])
         loop = Loop(
             plan.task,
             plan.data,
@@ -92,19 +111,23 @@ def carry_out(plan: Plan) -> Outcome:
             seed=plan.seed,
             layers=plan.layers(),
             watched=plan.watched,
-            crew=plan.crew,
+            crew=crew,
+            weights=weights,
         )
         try:
-            return _run(plan, loop, chosen, notes, most)
+            return _run(plan, loop, there, chosen, notes, most)
         finally:
             loop.weights.release()
 
 
-def _run(plan: Plan, loop: Loop, chosen: dict[str, Any], notes: list[str], most_threads: int) -> Outcome:
-    checkpoint = None
-    if plan.folder is not None:
-        checkpoint = Checkpoint(plan.folder, loop, identity_of(loop, plan.settings, (plan.data, plan.valid)), chosen)
-    is_new = checkpoint is None or not checkpoint.resume()
+def _run(plan: Plan, loop: Loop, there: Stored | None, chosen: dict[str, Any], notes: list[str], most_threads: int) -> Outcome:
+    crew, checkpoint = loop.crew, None
+    is_kept = crew.agree(plan.folder is not None)
+    identity = identity_of(loop, plan.settings, (plan.data, plan.valid)) if is_kept or crew.world > 1 else {}
+    _refuse_unlike(crew, identity)
+    if is_kept:
+        checkpoint = Checkpoint(plan.folder or Path(), loop, identity, chosen)
+    is_new = checkpoint is None or not checkpoint.resume(there)
     history = loop.history
     if is_new:
         loop.measure_birth()
@@ -113,23 +136,37 @@ def _run(plan: Plan, loop: Loop, chosen: dict[str, Any], notes: list[str], most_
     _choose(plan, loop, chosen, notes, most_threads)
     if checkpoint is not None:
         checkpoint.chosen = chosen
-    callbacks, started = list(plan.callbacks), time.monotonic()
-    if plan.folder is not None and loop.crew.rank == 0:
+    callbacks, started = list(plan.callbacks) if not crew.rank else [], time.monotonic()
+    if plan.folder is not None and not crew.rank:
         write_json(plan.folder / RECORD, _record(plan, loop, chosen))
         lines = HistoryFile(plan.folder, history)
         callbacks.insert(0, lambda _moment: lines.append(history, time.monotonic() - started, _signals(loop)))
-    writes = checkpoint is not None and loop.crew.rank == 0
     try:
         loop.run(
-            budget_seconds=plan.budget_seconds,
-            callbacks=callbacks,
-            save=checkpoint.keep if checkpoint is not None and writes else lambda _ends: None,
+            budget_seconds=plan.budget_seconds, callbacks=callbacks, save=checkpoint.keep if checkpoint is not None else lambda _ends: None
         )
     finally:
-        if checkpoint is not None and writes:
+        if checkpoint is not None:
             checkpoint.flush()
     loop.finish()
+    crew.hold()
     return Outcome(loop, loop.kept.path(loop.last_kept), tuple(notes))
+
+
+def _refuse_unlike(crew: Crew, identity: Mapping[str, str]) -> None:
+    """Refuse to train together what is not the same everywhere.
+
+    Raises:
+        InputError: a process was given something else than process 0.
+    """
+    told = crew.all_told(dict(identity))
+    for rank, its in enumerate(told):
+        differs = [name for name in told[0] if its[name] != told[0][name]]
+        if differs:
+            raise InputError(
+                f"process {rank} of {crew.world} was given other {', '.join(differs)} than process 0; give all the same whole data, seed "
+                "and settings, the loop shares each batch out"
+            )
 
 
 def _choose(plan: Plan, loop: Loop, chosen: dict[str, Any], notes: list[str], most_threads: int) -> None:
@@ -137,9 +174,13 @@ def _choose(plan: Plan, loop: Loop, chosen: dict[str, Any], notes: list[str], mo
     if loop.history.stopped:
         return
     torch.set_num_threads(most_threads)
-    threads, note = choose_threads(loop, chosen.get("threads", plan.settings.threads))
+    threads, note = loop.crew.told(choose_threads(loop, chosen.get("threads", plan.settings.threads)))
     torch.set_num_threads(threads)
-    step, told = choose_step(loop, chosen.get("step"))
+    # process 0 measures which way is faster, the others go the same
+    step, told = choose_step(loop, chosen.get("step")) if not loop.crew.rank else ("", "")
+    step, told = loop.crew.told((step, told))
+    if loop.crew.rank:
+        choose_step(loop, step)
     chosen |= {"threads": threads, "step": step}
     notes += [one for one in (note, told) if one]
 
@@ -167,12 +208,13 @@ def _signals(loop: Loop) -> dict[str, Any]:
 
 
 @contextmanager
-def own_streams(seed: int) -> Iterator[None]:
+def own_streams(seed: int, crew: Crew) -> Iterator[None]:
     """Torch's global stream seeded for layers that know no other, and given back as it was."""
     with torch.random.fork_rng():
-        torch.default_generator.manual_seed(seed_for(seed, "torch"))
+        own = seed_for(seed, of_rank("torch", crew))
+        torch.default_generator.manual_seed(own)
         if torch.cuda.is_available():
-            torch.cuda.manual_seed_all(seed_for(seed, "torch"))
+            torch.cuda.manual_seed_all(own)
         yield
 
 

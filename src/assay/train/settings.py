@@ -26,6 +26,7 @@ USUAL_DECAY = 0.05
 SCHEDULES = ("warmup-cosine", "warmup-linear", "constant", "step", "exponential", "cosine", "one-cycle", "plateau")
 DECAYS = ("decoupled", "gradient")
 PRECISIONS = ("float32", "bf16", "fp16")
+SHARDINGS = ("auto", "always", "never")
 COMPILATIONS = ("never", "auto", "always")
 
 
@@ -62,6 +63,8 @@ class Settings:
         threads: Of the CPU; "auto" takes one for small steps and measures one against all for large ones.
         evaluated_rows: At most so many examples of a part are evaluated; None: all.
         measure_train: Evaluate training rows too; False: the mean of the step losses stands for their loss.
+        shard: Of several processes each holds a part of every weight, for networks that do not fit one device: "auto" where they would
+            take more than half of a CUDA device, "always", "never".
     """
 
     learning_rate: float | str | None = None
@@ -91,6 +94,7 @@ class Settings:
     threads: int | str = "auto"
     evaluated_rows: int | None = 8_192
     measure_train: bool = True
+    shard: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what no training could mean."""
@@ -98,6 +102,7 @@ class Settings:
         _among("schedule", self.schedule, SCHEDULES)
         _among("precision", self.precision, PRECISIONS)
         _among("compile", self.compile, COMPILATIONS)
+        _among("shard", self.shard, SHARDINGS)
         if self.decay is not None:
             _among("decay", self.decay, DECAYS)
             if self.decay == "gradient" and self.optimiser in DECOUPLED:

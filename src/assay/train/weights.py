@@ -47,12 +47,17 @@ class Weights:
     Raises:
         InputError: nothing trains, or an embedding makes sparse gradients.
 
+    Attributes:
+        is_sharded: Whether each process holds a part of every weight.
+
     Example:
         >>> network = nn.Linear(2, 3)
         >>> weights = Weights(network)
         >>> [group.stepped[0].shape[0] for group in weights.groups], network.weight.grad.tolist()[0]
         ([6, 3], [0.0, 0.0])
     """
+
+    is_sharded = False
 
     def __init__(self, network: nn.Module, *, apart: tuple[nn.Parameter, ...] = (), flat: bool = True, decays: bool = True) -> None:
         self.network = network
@@ -71,6 +76,19 @@ class Weights:
         )
         self.stepped = tuple(t for group in self.groups for t in group.stepped)
         self.is_flat = not any(kind[3] for kind in kinds)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.trained[0].device
+
+    def are_finite(self) -> bool:
+        """Whether every trained weight is."""
+        return all(bool(torch.isfinite(t).all()) for t in self.stepped)
+
+    def whole(self, values: list[Tensor]) -> list[Tensor]:
+        """These tensors, each of a weight's shape, as a checkpoint keeps them."""
+        return values
 
     def zero_gradients(self) -> None:
         """Make all gradients zero, in place where they are views."""
