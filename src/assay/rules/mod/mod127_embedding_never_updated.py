@@ -1,0 +1,86 @@
+"""MOD127 embedding-never-updated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay.core.finding import Finding, Severity
+from assay.core.loop_evidence import LoopEvidence
+from assay.core.loop_parts import BatchFacts, LayerLooks, ParameterFacts
+from assay.core.rule import rule
+from assay.rules.wiring import FEWEST_LOOKS, random_layers
+
+
+@rule("MOD127", "embedding-never-updated", severity=Severity.WARNING, since="0.2")
+def embedding_never_updated(loop: LoopEvidence) -> Iterator[Finding]:
+    """A randomly drawn embedding stays as it was born, or one row of it stands for everything.
+
+    Why it matters: Words stay random vectors; the layers behind learn what they can of them, so the loss still falls.
+    How it is detected: Exactly: the table is looked up, holds nothing learned, and no step has changed any of its numbers. Or all tokens
+        fed are one and the same number while the table has more rows.
+    Remedy: Give the embedding to the optimiser and let gradients reach it; feed token numbers of the vocabulary that it was built for.
+    Limits: Rows of rare tokens that wait for their first step are no fault and are not counted. A table drawn by another law than PyTorch's
+        looks learned, and is not named when it stands still.
+    References: Mikolov et al. 2013 for what an embedding is to learn; the test is the definition.
+    """
+    if len(loop.look_step) < FEWEST_LOOKS:
+        return
+    drawn = random_layers(loop)
+    for one in loop.parameters:
+        part = drawn.get(one.layer)
+        if part is None or part.kind != "embedding" or part.order < 0:
+            continue
+        if not one.moved and one.in_model:
+            yield Finding(
+                {"model": loop.model, "layer": one.layer},
+                saw=f"{one.name}: {part.units:,} rows of random numbers, none changed in {loop.steps:,} steps{_why(one)}",
+                expected="the rows of the tokens seen moved by the optimiser",
+                remedy=f"model.{one.layer}.weight.requires_grad_(True), held by the optimiser, and nothing behind it that cuts the graph",
+            )
+        elif _is_one_token(loop) and part.order == 0 and part.units > 1:
+            yield Finding(
+                {"model": loop.model, "layer": one.layer},
+                saw=f"only token {loop.batch.input_min:.0f} in {loop.batch.batches_seen:,} batches, for a table of {part.units:,} rows",
+                expected="more than 1 token",
+                remedy="look at the vocabulary: every token became the unknown one; feed numbers of the table's own vocabulary",
+            )
+
+
+def _why(one: ParameterFacts) -> str:
+    if not one.requires_grad:
+        return ": requires_grad is False"
+    if one.optimisers == 0:
+        return ": no parameter group holds it"
+    return ": the loss's graph does not reach it" if one.in_graph is False else ""
+
+
+def _is_one_token(loop: LoopEvidence) -> bool:
+    batch = loop.batch
+    return batch.input_kind == "tokens" and batch.batches_seen >= FEWEST_LOOKS and batch.input_min == batch.input_max
+
+
+def _loop(batch: BatchFacts | None = None, *, drawn: bool = True, **facts: object) -> LoopEvidence:
+    parts = (LayerLooks("words", "embedding", order=0, units=1000, birth_drawn=drawn),)
+    parameters = (ParameterFacts("words.weight", "words", 32_000, **facts),)  # type: ignore[arg-type]
+    seen = batch or BatchFacts(input_kind="tokens", input_min=3, input_max=999, batches_seen=3)
+    return LoopEvidence("net", "bits", 9.0, (), steps=9, look_step=(0, 4, 8), parts=parts, parameters=parameters, batch=seen)
+
+
+@embedding_never_updated.bad
+def never_moved() -> LoopEvidence:
+    return _loop(moved=False, optimisers=0)
+
+
+@embedding_never_updated.bad
+def everything_unknown() -> LoopEvidence:
+    return _loop(BatchFacts(input_kind="tokens", input_min=1, input_max=1, batches_seen=3))
+
+
+@embedding_never_updated.good
+def rare_tokens_wait_for_their_turn() -> LoopEvidence:
+    return _loop(moved=True)
+
+
+@embedding_never_updated.good
+def vectors_learned_elsewhere_and_kept() -> LoopEvidence:
+    return _loop(moved=False, requires_grad=False, drawn=False)
