@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from assay.face.api import samples as samples
     from assay.face.api import train as train
     from assay.face.run import Run as Run
+    from assay.face.watching import watch as watch
+    from assay.watch.attach import Watch as Watch
 
 __version__ = "0.1.0"
 
@@ -37,6 +39,8 @@ _HOMES = {
     "samples": "assay.face.api",
     "train": "assay.face.api",
     "Run": "assay.face.run",
+    "Watch": "assay.watch.attach",
+    "watch": "assay.face.watching",
 }
 __all__ = [
     "AssayError",
@@ -45,12 +49,14 @@ __all__ = [
     "Report",
     "Run",
     "Severity",
+    "Watch",
     "__version__",
     "check",
     "compare",
     "load",
     "samples",
     "train",
+    "watch",
 ]
 
 

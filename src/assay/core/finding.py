@@ -38,6 +38,7 @@ class Finding:
         p: P-value of the evidence under the rule's null hypothesis, if the rule is statistical.
         price: What it is worth in `unit`, or None where it cannot be estimated.
         unit: Unit of the price, such as "bits/row".
+        caused_by: Name of the rule whose finding explains this one, "" where it leads.
 
     Example:
         >>> Finding({"column": "country"}, saw="1 distinct value", expected="at least 2").where
@@ -54,6 +55,7 @@ class Finding:
     code: str = ""
     name: str = ""
     severity: Severity = field(default=Severity.NOTE)
+    caused_by: str = ""
 
     @property
     def where(self) -> str:
@@ -73,6 +75,7 @@ class Finding:
             "p": self.p,
             "price": self.price,
             "unit": self.unit,
+            **({"caused_by": self.caused_by} if self.caused_by else {}),
         }
 
     @classmethod

@@ -1,0 +1,98 @@
+"""The watcher's own books: what it costs, and when it may look again."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from statistics import median
+
+CREDIT_SECONDS = 5.0
+"""A training is taken to last at least so long: its share of this is there from the first step on, so that short ones are seen too."""
+FREE_STEPS = 4
+GROWTH = 1.2
+MOST_STEPS_BETWEEN = 2_000
+
+
+class Governor:
+    """Says at which steps to look, so that looking stays within a share of the training's time.
+
+    It times the watcher's own work and the steps between. Looks come in pairs of steps, dense at the start, then at growing distances, and
+    never sooner than the budget allows: after n steps of s seconds at most `overhead` (n s + 5 s) seconds were spent.
+
+    Args:
+        overhead: Share of the bare training's time that looking may cost.
+
+    Example:
+        >>> governor = Governor(0.03)
+        >>> governor.wants(0), governor.wants(7)
+        (True, False)
+    """
+
+    def __init__(self, overhead: float) -> None:
+        self.overhead = overhead
+        self.spent = 0.0
+        self.started = time.perf_counter()
+        self._pair = -2
+        self.next_step = 0
+        self.is_second = False
+        self._costs: deque[float] = deque(maxlen=16)
+
+    def wants(self, step: int) -> bool:
+        """Whether to look at this step; asked after the step before.
+
+        After a yes, `is_second` says whether it is the second step of a pair, which is seen less deeply.
+        """
+        if step < self.next_step:
+            return False
+        self.is_second = self._pair == step - 1
+        if not self.is_second:
+            if step > FREE_STEPS and not self._affords():
+                self.next_step = step + 1 + self._patience()
+                return False
+            self._pair = step
+            self.next_step = step + 1
+        else:
+            self.next_step = step + 1 + self._distance(step)
+        return True
+
+    def _distance(self, step: int) -> int:
+        return min(MOST_STEPS_BETWEEN, max(1, round(step * (GROWTH - 1.0))))
+
+    def _patience(self) -> int:
+        """Steps after which it is worth while to ask again."""
+        return 8
+
+    def _affords(self) -> bool:
+        return self.spent + self.look_seconds <= self.budget
+
+    @property
+    def look_seconds(self) -> float:
+        """What a look has cost of late."""
+        return max(self._costs) if self._costs else 0.0
+
+    @property
+    def budget(self) -> float:
+        """Seconds that may have been spent by now."""
+        bare = time.perf_counter() - self.started - self.spent
+        return self.overhead * (bare + CREDIT_SECONDS)
+
+    def affords(self, seconds: float) -> bool:
+        """Whether work of so many seconds is within the budget now."""
+        return self.spent + seconds <= self.budget
+
+    def book(self, seconds: float, *, is_look: bool = False) -> None:
+        """Note that the watcher worked so long."""
+        self.spent += seconds
+        if is_look:
+            self._costs.append(seconds)
+
+    @property
+    def share(self) -> float:
+        """Share of the bare time that was spent so far."""
+        bare = time.perf_counter() - self.started - self.spent
+        return self.spent / max(bare, 1e-9)
+
+    @property
+    def usual_look(self) -> float:
+        """The median cost of a look."""
+        return median(self._costs) if self._costs else 0.0
