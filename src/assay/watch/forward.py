@@ -113,7 +113,7 @@ class ForwardLook(TorchFunctionMode):
         if name in ACTIVATIONS:
             self._bend(ACTIVATIONS[name], name, args, kwargs, result)
         elif name in NORMS:
-            self._norm(name, args, result)
+            self._norm(name, args, kwargs, result)
         elif name in ADDED:
             self._add(args, result)
         elif name in WITH_WEIGHTS:
@@ -182,7 +182,7 @@ class ForwardLook(TorchFunctionMode):
                 call.alive = alive_units(result.detach())
         self._hold(result, call)
 
-    def _norm(self, name: str, args: Sequence[Any], result: Any) -> None:
+    def _norm(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
         fed = args[0] if args else None
         if not isinstance(fed, Tensor) or not isinstance(result, Tensor):
             return
@@ -190,7 +190,8 @@ class ForwardLook(TorchFunctionMode):
             self.first_is_norm = True
         if name == "batch_norm":
             self.norm_rows.append((fed.numel() // max(1, fed.shape[1]) if fed.ndim > 1 else fed.numel(), int(fed.shape[0])))
-        owner = next((self.owners[id(t)] for t in args[1:] if isinstance(t, Tensor) and id(t) in self.owners), None)
+        given = (*args[1:], *kwargs.values())
+        owner = next((self.owners[id(t)] for t in given if isinstance(t, Tensor) and id(t) in self.owners), None)
         if owner is not None and owner not in self.calls:
             seen = self.calls[owner] = Call(owner, len(self.calls), normed=True)
             seen.activity["input_rms"] = rows_of(fed).square().mean().sqrt()

@@ -172,6 +172,8 @@ class Recorder:
         if targets is None and output is not None:
             targets = self.window.decoded_targets(output, loss)
         self.feed.see(inputs, targets, output)
+        if self.held_out is not None:
+            self.held_out.offer(inputs, targets)
         reads = isinstance(loss, Tensor) and (self._graphs < GRAPHS_READ or self._graphs % 16 == 0)
         self._graphs += 1
         return DeepLook.of(

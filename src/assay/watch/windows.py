@@ -111,7 +111,7 @@ class ForwardWindow:
         self._inside = None
         look = self._look
         self._look = None
-        if look is not None and not look.calls:
+        if look is not None and not look.calls and look.failed is None:
             self._misses += 1
             return None
         return look
