@@ -112,9 +112,8 @@ def test_any_optimiser_and_gathered_gradients(optimiser):
 
 def hooks_of(model):
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
-    return [h for m in model.modules() for k in kinds for h in getattr(m, k)] + [
-        h for p in model.parameters() for h in p._backward_hooks or ()
-    ]
+    on_modules = [h for m in model.modules() for k in kinds for h in getattr(m, k)]
+    return on_modules + [h for p in model.parameters() for h in p._backward_hooks or ()]
 
 
 def test_it_leaves_no_hook_behind():
@@ -161,7 +160,7 @@ def test_heads_and_reach_are_seen():
 def test_an_exception_in_the_loop_keeps_what_was_seen():
     model = nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), assay.watch(model, optimizer) as w:  # noqa: PT012
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), assay.watch(model, optimizer) as w:
         for step in range(10):
             loss = model(torch.ones(8, 4 if step < 6 else 5)).square().mean()
             optimizer.zero_grad()

@@ -49,7 +49,7 @@ class ForwardWindow:
         self.inputs: Any = None
         self.outputs: Any = None
         self.output_gradient: Tensor | None = None
-        self._look: ForwardLook | None = None
+        self._look: Any = None
         self._inside: nn.Module | None = None
         self._is_over = False
         self._handles: list[Any] = []
@@ -109,7 +109,7 @@ class ForwardWindow:
         if self._inside is not None and self._look is not None:  # the pass ended in an exception that no hook was told of
             self._look.__exit__(None, None, None)
         self._inside = None
-        look = self._look
+        look: ForwardLook | None = self._look
         self._look = None
         if look is not None and not look.calls and look.failed is None:
             self._misses += 1
