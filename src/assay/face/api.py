@@ -114,7 +114,7 @@ def train(
         target: Column to predict; a bundled sample knows its own, of a folder of images it is the sub-folder.
         task: "classification" or "regression"; inferred from the target when None.
         model: Train this family alone; `assay models` lists them.
-        loss: log, squared or absolute.
+        loss: log, squared or absolute; of a siamese network contrastive or triplet, by which its encoder learns.
         group: Column whose rows stay on one side of the split.
         time: Column to split by: train on the past, test on the latest rows.
         entity: Column of who a row is about; kept on one side like `group`.
@@ -129,7 +129,7 @@ def train(
         overwrite: Replace an earlier run in `out`.
         progress: Listener, instead of the terminal's progress bar.
         more: encoding, separator, missing, types or image_size, where inference is not wanted; and of the network of `model`: layers,
-            width, heads, activation, dropout, lr (a rate or "auto"), optimiser, batch, epochs, schedule, average, precision, clip;
+            width, heads, activation, dropout, pair, lr (a rate or "auto"), optimiser, batch, epochs, schedule, average, precision, clip;
             and of a language model: tokens, vocab, block, steps.
 
     Raises:
@@ -183,6 +183,7 @@ def _options(given: Options, source: str) -> dict[str, Any]:
         "missing": tuple(given.get("missing") or ()),
         "types": dict(types) if types else None,
         "lr": None if lr is None else str(lr),
+        "pair": tuple(given.get("pair") or ()),
     }
 
 

@@ -223,6 +223,17 @@ FAMILIES = (
         needs_torch=True,
     ),
     Family(
+        name="siamese",
+        module="assay.model.siamese_pairs",
+        class_name="SiamesePairs",
+        tasks=BOTH_TASKS,
+        reads=TABLE,
+        assumes="each row is a pair, and how alike its two items are is told by how near one encoder puts them",
+        chooses="the columns of the pair by their names, the threshold on the distance, and when to stop",
+        sizes="--layers: hidden layers of the encoder; --width: features of a word, a layer and a point",
+        needs_torch=True,
+    ),
+    Family(
         name="cnn",
         module="assay.model.cnn",
         class_name="Cnn",

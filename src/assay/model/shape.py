@@ -20,7 +20,9 @@ BIRTHS = {
 }
 ACTIVATION_NAMES = tuple(BIRTHS)
 # What a person may set of a shape, where a family has it.
-SHAPE_KNOBS = ("layers", "width", "heads", "activation", "dropout")
+SHAPE_KNOBS = ("layers", "width", "heads", "activation", "dropout", "pair", "loss")
+# How the encoder of a siamese network learns; the ledger counts in another loss.
+PAIR_LOSSES = ("contrastive", "triplet")
 
 
 def check_name(what: str, name: str, known: Iterable[str]) -> None:

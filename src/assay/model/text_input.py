@@ -87,22 +87,25 @@ class TextTensors(NamedTuple):
         return torch.stack([text.lengths for text in self.texts]).amax(dim=0)
 
     def batches(self, order: Tensor, batch_rows: int) -> Iterator[Tensor]:
-        """The rows of `order`, each once, in batches of texts of like length, so that little padding is computed.
-
-        Some batches' worth of rows at a time are sorted by length and cut; which of those batches comes when is as random as `order`.
-        """
+        """The rows of `order`, each once, in batches of texts of like length, so that little padding is computed."""
         import torch
 
-        if not self.texts:
-            yield from torch.split(order, batch_rows)
-            return
-        lengths = self.lengths
-        for rows in torch.split(order, batch_rows * BATCHES_SORTED):
-            by_length = lengths[rows].sort(stable=True).indices
-            batches = torch.split(by_length, batch_rows)
-            # a place in `order` tells nothing of length
-            for batch in sorted(batches, key=lambda one: int(one[len(one) // 2])):
-                yield rows[batch]
+        return batches_of_like_length(self.lengths, order, batch_rows) if self.texts else iter(torch.split(order, batch_rows))
+
+
+def batches_of_like_length(lengths: Tensor, order: Tensor, batch_rows: int) -> Iterator[Tensor]:
+    """The rows of `order`, each once, in batches of like length.
+
+    Some batches' worth of rows at a time are sorted by length and cut; which of those batches comes when is as random as `order`.
+    """
+    import torch
+
+    for rows in torch.split(order, batch_rows * BATCHES_SORTED):
+        by_length = lengths[rows].sort(stable=True).indices
+        batches = torch.split(by_length, batch_rows)
+        # a place in `order` tells nothing of length
+        for batch in sorted(batches, key=lambda one: int(one[len(one) // 2])):
+            yield rows[batch]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What reads the words of a text: a recurrent network, or an encoder of attention layers."""
+"""What reads the words of a text: a recurrent network, an encoder of attention layers, or nothing but the words themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from assay.core.errors import AssayError
 from assay.model.feature_network import encoder_layer
 from assay.model.recurrent import Recurrent
 from assay.model.transformer import Encoder
@@ -92,3 +93,26 @@ class EncoderReader(Reader):
 
     def layer_of(self, parameter: str) -> str:
         return encoder_layer(parameter.partition(".")[2])
+
+
+class PlainReader(Reader):
+    """The words' vectors as they are, in no order.
+
+    Args:
+        width: Of the words' vectors.
+    """
+
+    kind: ClassVar[str] = "embedding"
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.features = width
+
+    def be_born(self, generator: torch.Generator) -> None:
+        """It has no weights."""
+
+    def forward(self, x: Float[Tensor, "batch tokens width"], mask: Bool[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens width"]:
+        return x
+
+    def layer_of(self, parameter: str) -> str:
+        raise AssayError(f"the words as they are have 0 weights, so no layer is that of {parameter!r}")

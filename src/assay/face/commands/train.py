@@ -17,6 +17,7 @@ assay train adult.csv --target income
 assay train breast-cancer --target diagnosis --model boosting
 assay train rides.parquet --target count --drop casual,registered --time datetime
 assay train reviews.csv --target rating --model lstm --layers 2 --width 128 --lr auto
+assay train questions.csv --target same --model siamese --pair text1 text2
 assay train poems.txt --model transformer --tokens char --block 64
 assay train claims --target verdict --group patient --budget 60 --out runs/claims
 """
@@ -52,7 +53,11 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
         type=one_of(*MODELS, *COUNTED),
         help="train this family alone, see assay models (default: a ladder of them, and recommend one)",
     )
-    train.add_argument("--loss", metavar="NAME", help="log, squared or absolute (default: log for classes, squared for numbers)")
+    train.add_argument(
+        "--loss",
+        metavar="NAME",
+        help="log, squared or absolute (default: log for classes, squared for numbers); of siamese contrastive (default) or triplet",
+    )
     add_columns(
         train,
         entity="who a row is about; the audit tells if one is on both sides of the split",
@@ -81,6 +86,12 @@ def _add_knobs(command: Parser) -> None:
     group.add_argument("--heads", metavar="N", type=int, help="attention heads; they divide the width")
     group.add_argument("--activation", metavar="NAME", help="relu, leaky, gelu, silu, tanh, sigmoid, selu or linear")
     group.add_argument("--dropout", metavar="SHARE", type=float, help="share of units silenced at each training step")
+    group.add_argument(
+        "--pair",
+        metavar=("LEFT", "RIGHT"),
+        nargs=2,
+        help="of siamese: two columns to compare, or marks of two groups of columns (default: found by names as text1, text2)",
+    )
     group.add_argument("--lr", metavar="RATE|auto", help="learning rate; auto finds one by a range test and says which")
     group.add_argument("--optimiser", metavar="NAME", help="such as adamw, sgd, nesterov or muon")
     group.add_argument("--batch", metavar="N", type=int, help="rows a step")

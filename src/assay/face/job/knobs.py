@@ -9,6 +9,7 @@ from assay.core.errors import OptionError, nearest
 from assay.model.family import FAMILIES, family
 from assay.model.registry import model_class
 from assay.model.shape import SHAPE_KNOBS
+from assay.objective import LOSSES
 from assay.train.settings import Settings as Loop
 
 # Knob -> field of the loop's settings.
@@ -22,7 +23,8 @@ LOOP_KNOBS = {
     "precision": "precision",
     "clip": "clip_norm",
 }
-KNOBS = (*SHAPE_KNOBS, *LOOP_KNOBS)
+# --loss is the ledger's for all families, and of pairs only by its value
+KNOBS = (*(name for name in SHAPE_KNOBS if name != "loss"), *LOOP_KNOBS)
 AVERAGE_DECAY = 0.999
 
 
@@ -33,6 +35,7 @@ class Knobs(TypedDict, total=False):
         layers, width, heads: Sizes; `assay models NAME` says what they mean for a family.
         activation: relu, leaky, gelu, silu, tanh, sigmoid, selu or linear.
         dropout: Share silenced at each training step.
+        pair: Of a siamese network: two columns to compare, or the two marks that tell the columns of both items.
         lr: Learning rate, or "auto" for a range test.
         optimiser: Such as adamw, sgd or nesterov.
         batch: Rows a step.
@@ -48,6 +51,7 @@ class Knobs(TypedDict, total=False):
     heads: int | None
     activation: str | None
     dropout: float | None
+    pair: Sequence[str]
     lr: float | str | None
     optimiser: str | None
     batch: int | None
@@ -70,6 +74,8 @@ def check_knobs(model: str | None, knobs: Mapping[str, Any]) -> None:
     if not knobs:
         return
     given = [f"--{name}" for name in knobs]
+    if "loss" in knobs and model != "siamese":
+        raise OptionError(f"--loss {knobs['loss']} is of pairs; take --model siamese, or one of {', '.join(LOSSES)}")
     if model is None:
         able = ", ".join(one.name for one in FAMILIES if one.needs_torch)
         raise OptionError(f"{given[0]} turns a knob of one family, and no model is named; name it with --model, one of {able}")

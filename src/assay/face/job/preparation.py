@@ -97,6 +97,10 @@ def prepare(table: Table, settings: Settings) -> Parts:
     Raises:
         InputError: too few rows, a part without a second class, a weight that is no positive number, a model for another task.
     """
+    if settings.model == "siamese":
+        from assay.model.pair_table import with_items_as_texts
+
+        table = with_items_as_texts(table, settings.pair, settings.types or {})
     given: int | None = None
     if settings.test_share is None:
         held_out = read_source(settings.test, settings, like=table)
@@ -123,7 +127,7 @@ def prepare(table: Table, settings: Settings) -> Parts:
         encoder=encoder,
         encoded=encoder.transform(known),
         weight=_weights(known, settings.weight),
-        loss=loss_for(target.task, settings.loss),
+        loss=loss_for(target.task, settings.ledger_loss),
     )
 
 

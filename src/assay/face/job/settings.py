@@ -10,6 +10,7 @@ from assay.core.errors import OptionError
 from assay.core.evidence import build, plain
 from assay.face.job.knobs import KNOBS, check_knobs
 from assay.model.family import family
+from assay.model.shape import PAIR_LOSSES
 
 MAX_TEST_SHARE = 0.9
 IN_MEMORY = "table in memory"
@@ -24,12 +25,12 @@ class Settings:
         target: Column to predict.
         task: "classification" or "regression"; None to infer it.
         model: One model of the ladder; None for all.
-        loss: Name of the loss; None for the task's usual one.
+        loss: Name of the loss, None for the task's usual one; or by which loss the encoder of a siamese network learns.
         test: Share of rows to hold out, or the path of a file with them.
         seed: Fixes the run.
         budget: Seconds for training; None for no limit.
         encoding, separator, missing, types: How to read the source, instead of inferring it.
-        layers, width, heads, activation, dropout: Shape of the network of `model`, see `Knobs`; None for what is usual for it.
+        layers, width, heads, activation, dropout, pair: Shape of the network of `model`, see `Knobs`; None for what is usual for it.
         lr, optimiser, batch, epochs, schedule, average, precision, clip: How that network is trained, see `Knobs`.
         image_size: Height and width to resize images to, such as "64x64"; None takes them as they are.
 
@@ -61,6 +62,7 @@ class Settings:
     heads: int | None = None
     activation: str | None = None
     dropout: float | None = None
+    pair: tuple[str, ...] = ()
     lr: str | None = None
     optimiser: str | None = None
     batch: int | None = None
@@ -87,7 +89,14 @@ class Settings:
     @property
     def knobs(self) -> dict[str, Any]:
         """The knobs that are turned."""
-        return {name: getattr(self, name) for name in KNOBS if getattr(self, name) not in (None, False)}
+        values = {name: getattr(self, name) for name in KNOBS}
+        turned = {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
+        return turned | ({"loss": self.loss} if self.loss in PAIR_LOSSES else {})
+
+    @property
+    def ledger_loss(self) -> str | None:
+        """Name of the loss that is accounted for; None for the task's usual one."""
+        return None if self.loss in PAIR_LOSSES else self.loss
 
     @property
     def test_share(self) -> float | None:
@@ -119,6 +128,8 @@ class Settings:
                 words += [w for column, kind in value.items() for w in ("--type", f"{column}={kind}")]
             elif value is True:
                 words.append(f"--{name}")
+            elif name == "pair":
+                words += ["--pair", *value]
             elif isinstance(value, tuple):
                 words += [w for one in value for w in (f"--{name}", str(one))]
             else:
