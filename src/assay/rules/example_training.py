@@ -65,10 +65,7 @@ def chain(n: int, make: Callable[[int], dict[str, Any]] = lambda _: {}, **fields
         "row_similarity": steady(0.3),
         "bias_mean": steady(0.0),
     }
-    return tuple(
-        LayerLooks(f"layers.{i}", **{"order": i, "is_last": i == n - 1, **sound, **fields, **make(i)})
-        for i in range(n)
-    )
+    return tuple(LayerLooks(f"layers.{i}", **{"order": i, "is_last": i == n - 1, **sound, **fields, **make(i)}) for i in range(n))
 
 
 def steady(value: float, n: int = LOOKS) -> tuple[float, ...]:

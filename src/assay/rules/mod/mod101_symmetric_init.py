@@ -54,10 +54,6 @@ def _still_alike(part: LayerLooks) -> bool:
     return bool(now) and min(now) >= TWINS
 
 
-def _born(now: float, **fields: float) -> LoopEvidence:
-    return training(flat(0.99), parts=chain(3, birth_twins=1.0, twin_units=steady(now), **fields))
-
-
 @symmetric_init.bad
 def half_of_the_units_in_pairs() -> LoopEvidence:
     return training(flat(0.6), parts=chain(3, birth_twins=0.5, twin_units=steady(0.5)))
@@ -70,7 +66,7 @@ def zeros_everywhere() -> LoopEvidence:
 
 @symmetric_init.good
 def zeros_that_part_at_the_first_step() -> LoopEvidence:
-    return _born(0.0)
+    return training(flat(0.99), parts=chain(3, birth_twins=1.0, twin_units=steady(0.0)))
 
 
 @symmetric_init.good

@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterator
 
 from assay.core.finding import Finding, Severity
+from assay.core.loop_evidence import LoopEvidence
+from assay.core.loop_parts import BatchFacts, ParameterFacts
 from assay.core.rule import rule
 from assay.core.trace_evidence import TraceEvidence
+from assay.rules.example_training import chain, falling, training
+from assay.rules.nonfinite import born_nonfinite
 
 
 @rule("TRN101", "nan-inf", severity=Severity.ERROR, since="0.1")
@@ -18,13 +22,18 @@ def nan_inf(trace: TraceEvidence) -> Iterator[Finding]:
         predicts with a straight face. A non-finite input does the same to every row of its batch.
     How it is detected: An exact test of the loss and of the gradient's norm in every step, before the optimiser moves a weight,
         and of the number inputs of all training rows as the first layer is fed them. The place is the first of: an input
-        column, the loss, the layer nearest the output whose gradient is not finite.
+        column, the loss, the layer nearest the output whose gradient is not finite. In a watched loop also the weights, the outputs
+        and the targets; the cause is the inputs or targets where they hold such values, the rate where the loss had grown threefold or
+        layers moved by over half of their size before, else the operation at that place.
     Remedy: An input column: fill or drop its NaN and infinities before the network. The loss: look at the target, and take
         logarithms of clipped values. A gradient: lower the learning rate tenfold, then look at divisions and square roots near 0.
     Limits: It names where the first non-finite number was seen, which may lie after the operation that made it. Assay's own
         MLP fills holes before the first layer, so there an input cannot be the cause.
     References: IEEE 754 arithmetic; the count is the definition.
     """
+    if isinstance(trace, LoopEvidence):
+        yield from born_nonfinite(trace)
+        return
     if trace.nonfinite_step >= 0:
         epoch = trace.nonfinite_step // max(1, trace.steps_per_epoch) + 1
         yield Finding(
@@ -77,3 +86,18 @@ def a_strangers_last_loss() -> TraceEvidence:
 @nan_inf.good
 def a_loss_that_is_huge_but_finite() -> TraceEvidence:
     return TraceEvidence("mlp", "squared error/row", 1e30, (1e38, 9e37), (1e38, 1e38), steps_per_epoch=10, train_rows=100)
+
+
+@nan_inf.bad
+def one_input_of_a_watched_loop() -> TraceEvidence:
+    return training(falling(1.0, 0.5), parts=chain(3), batch=BatchFacts(rows=32, nonfinite_inputs=1))
+
+
+@nan_inf.bad
+def one_weight_of_a_watched_loop() -> TraceEvidence:
+    return training(falling(1.0, 0.5), parameters=(ParameterFacts("layers.0.weight", "layers.0", 64, nonfinite=True),))
+
+
+@nan_inf.good
+def a_step_that_a_gradient_scaler_skipped() -> TraceEvidence:
+    return training(falling(1.0, 0.5), nonfinite_step=0, nonfinite_where="gradient of layers.0", nonfinite_gradients=(9.0, 0.0))

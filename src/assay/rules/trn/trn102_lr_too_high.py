@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from assay.core.finding import Finding, Severity
+from assay.core.loop_evidence import LoopEvidence
 from assay.core.rule import rule
 from assay.core.trace_evidence import TraceEvidence
+from assay.rules.example_training import chain, falling, flat, group, steady, training
+from assay.rules.overshoot import overshooting
 
 RISE_OF_FALL = 1.0
 RISE_OF_OPENING = 0.05
@@ -23,13 +26,18 @@ def lr_too_high(trace: TraceEvidence) -> Iterator[Finding]:
     How it is detected: The rises of the training loss from epoch to epoch, summed up, are at least its whole fall below the
         opening balance (or the loss at birth, if that is higher), and at least 5 % of the opening balance. Measured as rises /
         fall: at most 0.19 in 24 healthy trainings (12 tables of 100 to 33,000 rows) and 0.02 on shuffled labels; at 10 times the
-        usual rate 0.18 to 0.50, not named; at 30 to 1000 times 1.8 and more in all 20 trainings on 5 tables.
+        usual rate 0.18 to 0.50, not named; at 30 to 1000 times 1.8 and more in all 20 trainings on 5 tables. In a watched loop two
+        things together: the loss rose, jumped, stayed at knowing nothing or gave back half of its fall; and layers move by over 30 % of
+        their size a step (10 % with Adam and its kin) or the slope behind the step points back (sign test, .01).
     Remedy: Divide the learning rate by ten; keep dividing by three while the sum of rises shrinks.
     Limits: Needs 3 epochs. Wild labels or tiny batches make a running training loss rough too; here it is measured on fixed
         rows without dropout. A rate up to ten times too high may only end in a worse minimum, which nothing in one
         training shows.
     References: Goodfellow, Bengio and Courville 2016, Deep Learning, section 11.4.1; LeCun et al. 1998, Efficient BackProp, 4.6.
     """
+    if isinstance(trace, LoopEvidence):
+        yield from overshooting(trace)
+        return
     start = trace.opening if trace.birth is None else max(trace.opening, trace.birth)
     losses = (start, *trace.train_loss)
     if len(trace.train_loss) < FEWEST_EPOCHS or trace.opening <= 0:
@@ -53,6 +61,8 @@ def lr_too_high(trace: TraceEvidence) -> Iterator[Finding]:
 
 @lr_too_high.blind
 def too_few_epochs(trace: TraceEvidence) -> str:
+    if isinstance(trace, LoopEvidence):
+        return ""
     return f"fewer than {FEWEST_EPOCHS} epochs" if len(trace.train_loss) < FEWEST_EPOCHS else ""
 
 
@@ -79,3 +89,13 @@ def noisy_but_falling() -> TraceEvidence:
 @lr_too_high.good
 def a_ripple_where_there_is_nothing_to_learn() -> TraceEvidence:
     return TraceEvidence("mlp", "bits/row", 1.0, (1.02, 1.0, 1.02, 1.0), learning_rate=(0.002,) * 4)
+
+
+@lr_too_high.bad
+def a_watched_loss_that_rises_uphill() -> TraceEvidence:
+    return training(flat(1.0)[:20] + flat(1.3)[:60], overshoot=steady(0.4), parts=chain(3), groups=group(1.0))
+
+
+@lr_too_high.good
+def a_large_rate_between_norms() -> TraceEvidence:
+    return training(falling(1.0, 0.3), overshoot=steady(0.4), parts=chain(3, update_ratio=steady(0.4)), groups=group(1.0))

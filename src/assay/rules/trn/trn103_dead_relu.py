@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.core.finding import Finding, Severity
+from assay.core.loop_evidence import LoopEvidence
 from assay.core.rule import rule
 from assay.core.trace_evidence import TraceEvidence
+from assay.rules.dead_units import died
+from assay.rules.example_training import chain, flat, steady, training
 
 DEAD_SHARE = 0.4
 
@@ -19,12 +22,17 @@ def dead_relu(trace: TraceEvidence) -> Iterator[Finding]:
         than it was built, and with all units dead nothing behind it learns.
     How it is detected: At the end of the last epoch, the share of units of a layer that are 0 on all of up to 512 fixed training
         rows; named from 40 % up. Measured: at most 6 % in 24 healthy trainings on 12 tables, with other settings up to 24 %; 59 %
-        and more where 60 % of a layer or all of it was planted dead; at 30 to 1000 times the rate 48 % and more in 18 of 20.
+        and more where 60 % of a layer or all of it was planted dead; at 30 to 1000 times the rate 48 % and more in 18 of 20. In a watched
+        loop: half of a layer's units, 0 on all rows of three looks and without any gradient; the cause is a bias or a mean born below 0,
+        raw inputs, or a first step of over a tenth of the layer's size.
     Remedy: Lower the learning rate; draw the weights with He's variance and biases near 0; else use LeakyReLU or GELU.
     Limits: A unit that is active on fewer than one row in 200 looks dead on 512 rows. In wide layers a dead share may be idle
         capacity that costs nothing: there is no price.
     References: He et al. 2015, Delving Deep into Rectifiers; Lu et al. 2020, Dying ReLU and Initialization, theorem 1.
     """
+    if isinstance(trace, LoopEvidence):
+        yield from died(trace)
+        return
     for layer in trace.layers:
         if not layer.dead_share or layer.dead_share[-1] < DEAD_SHARE:
             continue
@@ -64,3 +72,13 @@ def a_quarter_at_the_end_of_a_long_training() -> TraceEvidence:
 @dead_relu.good
 def dead_at_first_and_back_to_life() -> TraceEvidence:
     return _trace(0.7, 0.5, 0.39)
+
+
+@dead_relu.bad
+def half_of_a_watched_layer() -> TraceEvidence:
+    return training(flat(0.8), parts=chain(3, dead_share=(0.0,) * 5 + (0.5,) * 15, quiet_units=steady(0.5)))
+
+
+@dead_relu.good
+def units_that_a_look_missed_but_the_gradient_reached() -> TraceEvidence:
+    return training(flat(0.8), parts=chain(3, dead_share=steady(0.5), quiet_units=steady(0.1)))
