@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from assay.core.loop_evidence import LoopEvidence
 from benchmarks.doctor.case import Case
 
-POLLS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
+POLLS = (0.1, 0.2, 0.5, 1.0)
+
+Keep = Callable[[LoopEvidence], None]
 
 
 @dataclass
@@ -62,10 +66,10 @@ class Said:
 class Polled(AbstractContextManager["Polled"]):
     """The watch of `assay.watch`, asked for its findings at a few moments; it is told nothing that a stranger would not tell it."""
 
-    def __init__(self, said: Said, model: Any, optimizer: Any, loss_fn: Any = None, *, steps: int = 0, **options: Any) -> None:
+    def __init__(self, said: Said, keep: Keep, model: Any, optimizer: Any, loss_fn: Any = None, *, steps: int = 0, **options: Any) -> None:
         from assay import watch
 
-        self.said, self.steps, self.taken = said, max(1, steps), 0
+        self.said, self.keep, self.steps, self.taken = said, keep, max(1, steps), 0
         self.due = list(POLLS)
         self.inner = watch(model, optimizer, loss_fn, **options)
 
@@ -78,6 +82,7 @@ class Polled(AbstractContextManager["Polled"]):
         evidence = self.inner.evidence()
         self.said.troubles += list(evidence.troubles)
         self.said.overhead = evidence.overhead
+        self.keep(evidence)
         self.inner.__exit__(kind, problem, trace)
 
     def step(self, *given: Any, **more: Any) -> None:
@@ -106,14 +111,14 @@ class Polled(AbstractContextManager["Polled"]):
         ]
 
 
-def tried(case: Case, seed: int, repaired: bool) -> Said:
-    """Train the case under the watch."""
+def tried(case: Case, seed: int, repaired: bool, keep: Keep = lambda evidence: None) -> Said:
+    """Train the case under the watch; `keep` is given the evidence at the end."""
     said = Said(case.name, seed, repaired, () if repaired else case.causes)
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            said.score = case.train(lambda *given, **more: Polled(said, *given, **more), seed, repaired)
+            said.score = case.train(lambda *given, **more: Polled(said, keep, *given, **more), seed, repaired)
         except Exception as problem:  # the benchmark goes on, and tells of it
             said.troubles.append(f"crash: {type(problem).__name__}: {problem}")
     said.cpu_seconds = time.process_time() - began

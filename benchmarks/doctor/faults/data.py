@@ -203,7 +203,7 @@ def memory_of_two_numbers(k: Kit) -> float:
     return k.fit(Rnn("lstm", 8, 10, width=32 if k.repaired else 1), told=True)
 
 
-@fault("underfitting", over=("cnn-digits", "cnn-mnist"))
+@fault("underfitting", "loss-stuck-at-prior", over=("cnn-digits", "cnn-mnist"))
 def one_channel_and_a_wide_pool(k: Kit) -> float:
     side = 8 if k.ground.name == "cnn-digits" else 14
     width, places = (8, 4) if k.repaired else (1, 1)
