@@ -85,6 +85,20 @@ def test_the_waterfall_is_whole(browser: Any, leaky_page: str, tmp_path: Path, w
     assert min(sizes) >= 10
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_word_of_a_chart_is_cut_off_by_its_edge(browser: Any, leaky_page: str, tmp_path: Path, width: int) -> None:
+    (tmp_path / "r.html").write_text(leaky_page, encoding="utf-8")
+    browser.get((tmp_path / "r.html").as_uri())
+    look(browser, width, "light")
+    cut = browser.execute_script(
+        "return [...document.querySelectorAll('.chart svg')].filter(s => s.getBoundingClientRect().width > 0).flatMap(s =>"
+        " { const edge = s.getBoundingClientRect(); return [...s.querySelectorAll('text')].filter(t =>"
+        " { const b = t.getBoundingClientRect(); return b.left < edge.left - 0.5 || b.right > edge.right + 0.5; })"
+        ".map(t => t.textContent); })"
+    )
+    assert cut == []
+
+
 def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     """Ratio of relative luminances. Source: WCAG 2.1, "contrast ratio"."""
     bright = sorted(

@@ -84,6 +84,15 @@ def test_pictures_fit_their_width_and_are_named_for_those_who_do_not_see(name: s
     assert len(widths) == 2 and 150 < widths[0] <= WIDE and 150 < widths[1] <= NARROW
 
 
+def test_names_at_the_left_have_room_in_a_face_a_fifth_wider_than_arial(leaky_view: RunView) -> None:
+    assert leaky_view.ledger is not None
+    steps = [replace(step, label="w" * 12) for step in steps_of(leaky_view.ledger)]
+    svg = svg_of(charts.waterfall(steps, "bits/row"), "w", "x")
+    left = float(re.search(r'stroke-miterlimit="10" transform="translate\(([\d.]+),', svg)[1])  # type: ignore[index]
+    assert left >= 12 * 12 * 0.722 * 1.19  # Arial's w is 0.722 of its size wide
+    assert 'font-size="12px"' in svg and "14.4" not in svg
+
+
 def test_bars_count_the_steps(leaky_view: RunView) -> None:
     assert leaky_view.ledger is not None
     steps = steps_of(leaky_view.ledger)

@@ -6,7 +6,24 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from assay.face.report.look import AMBER, BLUE, FAINT, GREEN, GREY, INK, SERIES, SKY, VERMILION, WIDE, labels, legend, over, stack, ticks
+from assay.face.report.look import (
+    AMBER,
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    SERIES,
+    SKY,
+    VERMILION,
+    WIDE,
+    end_of_axis,
+    labels,
+    legend,
+    over,
+    stack,
+    ticks,
+)
 from assay.face.view import amount, quantity
 
 if TYPE_CHECKING:
@@ -32,7 +49,6 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
 
     low = min(s.low for s in steps)
     high = max(max(s.start, s.end) + (s.se or 0.0) for s in steps)
-    room = (high - low) * (0.16 if width < 500 else 0.12)
     rows = [
         {
             "place": i,
@@ -49,7 +65,8 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
     ]
     kinds = {"balance": GREY, "learned": BLUE, "leaking": VERMILION, "raises the loss": AMBER, "told beside": FAINT, "honest": GREEN}
     used = [k for k in kinds if any(r["kind"] == k for r in rows)]
-    scale = alt.Scale(domain=[low, high + room], nice=False, zero=False)
+    end = end_of_axis(width, [s.label for s in steps], [(float(str(r["right"])), s.text) for r, s in zip(rows, steps, strict=True)], low)
+    scale = alt.Scale(domain=[low, max(end, high)], nice=False, zero=False)
     title = f"loss, {unit}" + ("" if low == 0 else " (axis cut: it does not start at 0)")
     base = over(rows).encode(
         y=alt.Y("place:O", title=None, axis=labels(width, [s.label for s in steps])),
@@ -60,7 +77,8 @@ def waterfall(steps: Sequence[Step], unit: str, width: int = WIDE) -> Chart:
         color=alt.Color("kind:N", scale=alt.Scale(domain=used, range=[kinds[k] for k in used]), legend=legend(width)),
         description="told:N",
     )
-    whiskers = base.transform_filter("isValid(datum.se_low)").mark_rule(color=INK, aria=False).encode(x="se_low:Q", x2="se_high:Q")
+    whiskers = base.transform_filter("isValid(datum.se_low)").mark_rule(color=INK, clip=True, aria=False)
+    whiskers = whiskers.encode(x="se_low:Q", x2="se_high:Q")
     texts = base.mark_text(align="left", dx=5, color=INK, aria=False).encode(x="right:Q", text="text:N")
     return stack([bars, whiskers, texts], width, 26 * len(rows) + 70)
 
@@ -82,7 +100,8 @@ def ladder(rungs: Sequence[Rung], unit: str, opening: float, recommended: str, w
         for r in rungs
     ]
     high = max([opening, *(r.held_out_loss + r.se for r in rungs)])
-    scale = alt.Scale(domain=[0, high * (1.22 if width < 500 else 1.14)], nice=False)
+    ends = [(r.held_out_loss + r.se, amount(r.held_out_loss, unit, opening)) for r in rungs]
+    scale = alt.Scale(domain=[0, max(1.02 * high, end_of_axis(width, [r.name for r in rungs], ends))], nice=False)
     base = over(rows).encode(y=alt.Y("model:N", sort=[r.name for r in rungs], title=None, axis=labels(width)))
     bars = base.mark_bar(height={"band": 0.62}).encode(
         x=alt.X("loss:Q", title=f"held-out loss, {unit} (less is better)", scale=scale, axis=ticks(width, size=high, unit=unit)),
@@ -280,7 +299,8 @@ def slices(worst: Sequence[Slice], unit: str, width: int = WIDE) -> Chart:
          "told": f"{s.rule}: {quantity(s.excess, unit, signed=True)} in {s.rows} rows"}
         for i, s in enumerate(worst)
     ]  # fmt: skip
-    scale = alt.Scale(domain=[0, high * (1.32 if width < 500 else 1.16)], nice=False)
+    ends = [(s.excess, amount(s.excess, unit, high, signed=True)) for s in worst]
+    scale = alt.Scale(domain=[0, end_of_axis(width, [s.rule for s in worst], ends, share=0.42)], nice=False)
     base = over(rows).encode(y=alt.Y("place:O", title=None, axis=labels(width, [s.rule for s in worst], 0.42)))
     bars = base.mark_bar(color=AMBER, height={"band": 0.65}).encode(
         x=alt.X("excess:Q", title=f"loss above the mean, {unit}", scale=scale, axis=ticks(width, size=high, unit=unit)),

@@ -24,6 +24,8 @@ def svg_of(chart: Chart | dict[str, Any], name: str, label: str) -> str:
     import vl_convert
 
     raw = vl_convert.vegalite_to_svg(look.themed(chart), allowed_base_urls=[])
+    # laid out larger than they are written, so that a wider face has room too
+    raw = raw.replace(f'font-size="{look.MEASURED_PIXELS}px"', f'font-size="{look.TEXT_PIXELS}px"')
     # The renderer numbers its ids on from the picture before; ours start anew, so that a run has the same report every time.
     fresh = {old: f"{name}-{i}" for i, old in enumerate(dict.fromkeys(re.findall(r' id="([^"]+)"', raw)))}
     raw = re.sub(r' id="([^"]+)"', lambda found: f' id="{fresh[found[1]]}"', raw)

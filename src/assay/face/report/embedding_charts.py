@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from assay.face.report.look import BLUE, GREY, INK, WIDE, over, stack
+from assay.face.report.look import BLUE, GREY, INK, LETTER_PIXELS, WIDE, over, stack
 
 if TYPE_CHECKING:
     from assay.face.report.look import Chart
 
-LETTER_WIDTH, LINE_HEIGHT = 6.6, 13.0
+LINE_HEIGHT = 13.0
 MAP_HEIGHT = 460
 
 
@@ -63,7 +63,7 @@ def with_room(places: Sequence[tuple[str, float, float]], width: int, height: in
     written = set()
     for word, x, y in places:
         left, top = (x - min(across)) / x_span * (width - 68), (y - min(up)) / y_span * (height - 68)
-        half = len(word) * LETTER_WIDTH / 2
+        half = len(word) * LETTER_PIXELS / 2
         if all(abs(left - other) > half + other_half or abs(top - above) > LINE_HEIGHT for other, above, other_half in kept):
             kept.append((left, top, half))
             written.add(word)
