@@ -14,9 +14,10 @@ from assay.face.job.knobs import KNOBS, Knobs, refuse_strange
 from assay.face.job.settings import Settings
 from assay.face.notebook import FindingList
 from assay.face.progress import Progress
-from assay.face.text_api import TEXT_KNOBS, is_text_run, refuse_text_knobs, train_text
+from assay.face.text_api import TEXT_KNOBS, Place, is_text_run, refuse_text_knobs, train_text
 
 if TYPE_CHECKING:
+    from assay.face.loop_run import LoopRun
     from assay.face.run import Run
     from assay.table import Sample
 
@@ -199,23 +200,25 @@ def demo(
     return train(DEMO_SAMPLE, seed=seed, budget=budget, out=out, quiet=quiet, overwrite=overwrite)
 
 
-def load(folder: str | Path) -> Run:
-    """A run from its folder.
+def load(folder: str | Path) -> Run | LoopRun:
+    """A run from its folder: of `assay.train`, or one that `assay.watch` or `assay watch` kept.
 
     Raises:
         RunError: there is no run in that folder.
     """
+    from assay.face.loop_run import LoopRun
     from assay.face.run import Run
+    from assay.watch.loop_folder import is_loop
 
-    return Run(folder)
+    return LoopRun(folder) if is_loop(folder) else Run(folder)
 
 
 def compare(first: Run | str | Path, second: Run | str | Path) -> str:
-    """Two runs side by side, as text."""
+    """Two runs of `assay.train` side by side, as text."""
     from assay.face.run import Run
     from assay.face.terminal import compare_text
 
-    before, after = ((one if isinstance(one, Run) else load(one)).view for one in (first, second))
+    before, after = ((one if isinstance(one, Run) else Run(one)).view for one in (first, second))
     return compare_text(before, after)
 
 

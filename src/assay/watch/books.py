@@ -222,14 +222,14 @@ def _parameters(recorder: Recorder) -> tuple[ParameterFacts, ...]:
             )
         )
     inputs_like = [t for i, t in looks.leaves.items() if i not in known and t.requires_grad and t.numel() > 1]
-    strangers = [(t, counts.get(id(t), 0)) for t in inputs_like[:50]]
-    return (*found, *(_stranger(t, n) for t, n in strangers))
+    strangers = [(t, counts.get(id(t), 0), t._version != looks.versions.get(id(t), t._version)) for t in inputs_like[:50]]
+    return (*found, *(_stranger(t, n, moved=moved) for t, n, moved in strangers))
 
 
-def _stranger(tensor: Any, optimisers: int) -> ParameterFacts:
-    """A tensor that the loss's graph ends in, and the model does not have."""
+def _stranger(tensor: Any, optimisers: int, *, moved: bool) -> ParameterFacts:
+    """A tensor that the loss's graph ends in, and the model does not have; another optimiser may move it."""
     name = f"not in the model, shape {tuple(tensor.shape)}"
-    return ParameterFacts(name, "", tensor.numel(), in_model=False, optimisers=optimisers, in_graph=True, graded=1.0, moved=False)
+    return ParameterFacts(name, "", tensor.numel(), in_model=False, optimisers=optimisers, in_graph=True, graded=1.0, moved=moved)
 
 
 def _where(recorder: Recorder, bad_inputs: int, bad_targets: int) -> str:

@@ -66,6 +66,7 @@ NAMES = {
     "Select": "shape",
     "Expand": "expand",
 }
+WITH_WEIGHTS = ("linear", "conv", "matmul")
 SIDEWAYS = ("shape", "expand", "mean", "sum", "mul", "div", "neg", "add", "clamp")
 
 
@@ -125,16 +126,17 @@ def _chain(root: Any, ends: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The way inwards: at a fork the branch that leads to the outputs, else the first that carries a gradient."""
     names: list[str] = []
     widest: tuple[int, ...] = ()
-    node, beyond = root, 0
+    node, beyond, compares = root, 0, True
     while node is not None and len(names) < MOST_LINKS and beyond < 3:
         name = _name(node)
-        if name == "AccumulateGrad":
+        if name == "accumulateGrad":
             break
         names.append(name)
         if node is ends or beyond:
             beyond += 1
         if not beyond:
-            widest = max(widest, _shape(node), key=_size)
+            compares = compares and name not in WITH_WEIGHTS  # what another layer makes of the outputs is not what a loss compares
+            widest = max(widest, _shape(node), key=_size) if compares else ()
         following = [n for n, _ in node.next_functions if n is not None]
         node = next((n for n in following if ends is not None and not beyond and _reaches(n, ends)), following[0] if following else None)
     return tuple(names), widest

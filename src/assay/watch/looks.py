@@ -126,6 +126,7 @@ class Looks:
         self.graphless = 0
         self.steps_without_gradient = 0
         self.leaves: dict[int, Tensor] = {}
+        self.versions: dict[int, int] = {}
         self.graph: Graph | None = None
         self.graphs_read = 0
         self._alive: list[dict[str, Tensor]] = []
@@ -149,6 +150,8 @@ class Looks:
         if look.graph is not None:
             self.graph, self.graphs_read = look.graph, self.graphs_read + 1
             self.leaves |= {id(t): t for t in look.graph.leaves}
+            for tensor in look.graph.leaves:
+                self.versions.setdefault(id(tensor), tensor._version)
             look.graph = None
         if look.output is not None:
             look.output.numbers = {str(k[1]): v for k, v in look.numbers.items() if isinstance(k, tuple) and k[0] == "out"}

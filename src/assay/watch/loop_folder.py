@@ -45,6 +45,16 @@ def write_loop(folder: Path | str, evidence: LoopEvidence, report: Report, **rec
     return place
 
 
+def clear_loops(folder: Path) -> None:
+    """Remove what an earlier watch kept in a folder, and in those below for the further models of a script."""
+    for place in [folder, *(file.parent for file in folder.glob(f"*/{RECORD}"))]:
+        if is_loop(place):
+            for name in (RECORD, EVIDENCE, FINDINGS, "report.html", "fix.diff"):
+                (place / name).unlink(missing_ok=True)
+            if place != folder and not any(place.iterdir()):
+                place.rmdir()
+
+
 def is_loop(folder: Path | str) -> bool:
     """Whether a folder keeps a watched training."""
     place = Path(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from assay import __version__
-from assay.face.commands import catalog, check, embed, generate, models, predict, runs, train
+from assay.face.commands import catalog, check, embed, generate, models, predict, runs, train, watch
 from assay.face.commands.parser import Parser, refuse_unknown_words
 
 __all__ = ["parse", "parser"]
@@ -17,6 +17,7 @@ start here:
   assay demo                                   train on a bundled sample and write a report
   assay train adult.csv --target income        audit, train, watch, account, report
   assay check adult.csv --target income        the audit alone, like a linter
+  assay watch train.py                         watch a PyTorch script train, and name what is wrong
   assay explain target-leak-feature            what a finding means and what to do
 """
 
@@ -26,7 +27,7 @@ def parser() -> Parser:
     top = Parser(prog="assay", description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter, add_help=True)
     top.add_argument("--version", action="version", version=f"assay {__version__}", help="print the version and leave")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
-    for group in (train, check, catalog, models, runs, predict, generate, embed):
+    for group in (train, check, watch, catalog, models, runs, predict, generate, embed):
         group.add(commands)
     return top
 

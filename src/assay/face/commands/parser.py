@@ -68,9 +68,24 @@ def refuse_unknown_words(top: Parser, words: list[str]) -> None:
     else:
         raise OptionError(f"no command {first!r}; {nearest(first, commands, at_most=1)} see: assay --help")
     known = set(chosen._option_string_actions)
-    for word in words:
+    for word in words if chosen is top else _own_words(chosen, words[1:]):
         if word == "--":
             return
         name = word.partition("=")[0]
         if word.startswith("--") and name not in known:
             raise OptionError(f"no option {name!r} of {chosen.prog}; {nearest(name, sorted(known))} see: {chosen.prog} --help")
+
+
+def _own_words(chosen: Parser, words: list[str]) -> list[str]:
+    """The words that are the command's own: all, but what follows the program whose arguments it passes on."""
+    if not any(action.nargs == argparse.REMAINDER for action in chosen._actions):
+        return words
+    own: list[str] = []
+    is_value = False
+    for word in words:
+        if not is_value and not word.startswith("-"):
+            break
+        own.append(word)
+        option = chosen._option_string_actions.get(word)
+        is_value = not is_value and option is not None and option.nargs is None
+    return own

@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict and write."""
     out = None if arguments.out is None else Path(arguments.out)
     form = writer_for(out)
-    from assay.face.api import load
+    from assay.face.run import Run
 
-    frame = load(arguments.folder).predict(arguments.source, **reading_options(arguments))
+    frame = Run(arguments.folder).predict(arguments.source, **reading_options(arguments))
     written = io.BytesIO()  # whole before any of it goes out, and a full disk is then no error inside Polars
     form(frame, written)
     if out is None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.core.errors import RunError
 from assay.face.commands.check import add_judging, show, status_of, words_of
 from assay.face.commands.parser import Parser, command_of, one_of
+
+if TYPE_CHECKING:
+    from assay.face.run import Run
 
 RUN_HELP = "folder of a finished run, such as runs/demo"
 
@@ -60,9 +64,8 @@ def run_report(arguments: argparse.Namespace) -> int:
 def run_ledger(arguments: argparse.Namespace) -> int:
     """Print the ledger."""
     from assay.core.evidence import plain
-    from assay.face.api import load
 
-    view = load(arguments.folder).view
+    view = _table_run(arguments.folder).view
     ledger = view.evaluation.ledger if view.evaluation is not None else None
     if ledger is None:
         raise RunError(f"{arguments.folder} holds no ledger; the run ended before its books were closed: repeat its command with --resume")
@@ -77,11 +80,25 @@ def run_ledger(arguments: argparse.Namespace) -> int:
 
 def run_compare(arguments: argparse.Namespace) -> int:
     """Print two runs side by side."""
-    from assay.face.api import load
     from assay.face.terminal import compare_text
 
-    print(compare_text(load(arguments.first).view, load(arguments.second).view))
+    print(compare_text(_table_run(arguments.first).view, _table_run(arguments.second).view))
     return 0
+
+
+def _table_run(folder: str) -> Run:
+    """A run of `assay train`.
+
+    Raises:
+        RunError: a watched training is kept there, which has no ledger.
+    """
+    from assay.face.api import load
+    from assay.face.run import Run as Trained
+
+    run = load(folder)
+    if not isinstance(run, Trained):
+        raise RunError(f"{folder} keeps a watched training, which has no ledger; see its findings with: assay judge {folder}")
+    return run
 
 
 def run_judge(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 WIDEST = 100
 _COLOURS = {"error": "31;1", "warning": "33;1", "note": "36", "bold": "1", "soft": "2", "good": "32;1"}
@@ -44,12 +45,17 @@ class Paper:
 
 
 def paper_of_stdout() -> Paper:
-    """The paper that standard output is: colours only on a terminal and without NO_COLOR, at most 100 columns."""
-    is_terminal = sys.stdout.isatty()
+    """The paper that standard output is."""
+    return paper_of(sys.stdout)
+
+
+def paper_of(stream: Any) -> Paper:
+    """The paper that a stream is: colours only on a terminal and without NO_COLOR, at most 100 columns."""
+    is_terminal = stream.isatty()
     colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns) if is_terminal else WIDEST
     try:
-        "█▏±".encode(sys.stdout.encoding or "ascii")
+        "█▏±".encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return Paper(max(40, width), colour, blocks=False)
     return Paper(max(40, width), colour)
