@@ -50,19 +50,17 @@ def span(loop: LoopEvidence, start: float, end: float = 1.0) -> tuple[Window, ..
 
 
 def fall(loop: LoopEvidence, start: float = 0.5) -> tuple[float, float]:
-    """How far the loss fell from the first to the second half of the steps after `start`, and that over its standard error.
+    """How far the loss fell from the first to the second half of the steps after `start`, and the standard error of that.
 
     Example:
         >>> steady = tuple(Window(s, 1, 1.0 - s / 100, 0.05, 0.0, 1.0) for s in range(40))
-        >>> size, z = fall(LoopEvidence("m", "bits", 1.0, (), steps=40, windows=steady))
-        >>> round(size, 3), z > 5
+        >>> size, error = fall(LoopEvidence("m", "bits", 1.0, (), steps=40, windows=steady))
+        >>> round(size, 3), size > 5 * error
         (0.1, True)
     """
     middle = (1 + start) / 2
     before, after = level(span(loop, start, middle)), level(span(loop, middle))
-    size = before.mean - after.mean
-    error = math.hypot(before.error, after.error)
-    return size, size / error if error > 0 else math.copysign(math.inf, size) if size else 0.0
+    return before.mean - after.mean, math.hypot(before.error, after.error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from assay.core.loop_evidence import LoopEvidence
+from assay.rules.course import course
 
 SURE_P = 0.01
 FEWEST_ROWS = 100
@@ -13,9 +16,16 @@ def was_tested(loop: LoopEvidence) -> bool:
     return loop.floor.rows >= FEWEST_ROWS
 
 
-def leaves_signal(loop: LoopEvidence, share: float) -> bool:
-    """Inputs surely tell at least this share of what the model leaves."""
-    return was_tested(loop) and loop.floor.residual_p <= SURE_P and loop.floor.residual_share >= share
+def shortfall(loop: LoopEvidence) -> float:
+    """Share of the best constant's loss that neighbours in the inputs win and the model, at present, does not; nan where unknown.
+
+    The neighbours' share is of variance, the model's of its own loss; of squared error they are the same, and of code lengths the
+    model's is the larger for equal knowledge of noisy targets, so that little is overlooked and nothing made up.
+    """
+    seen = course(loop)
+    if seen is None or not was_tested(loop) or loop.floor.target_p > SURE_P or not loop.opening > 0:
+        return math.nan
+    return min(1.0, loop.floor.target_share) - seen.learned_share
 
 
 def inputs_tell(loop: LoopEvidence) -> bool | None:

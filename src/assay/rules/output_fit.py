@@ -121,9 +121,11 @@ def distance_for_classes(loop: LoopEvidence) -> Misfit | None:
         remedy = f"loss = torch.nn.functional.cross_entropy(logits, class_index) with {batch.classes} output units"
         return Misfit(f"{name} against {batch.classes} classes", "cross-entropy: a class is no quantity", remedy)
     is_binary = batch.target_kind == "binary" or (batch.target_kind in ("classes", "one-hot") and batch.classes == 2)
-    if is_binary and loop.output.last_activation in ("sigmoid", "softmax") and _falls_slowly(loop):
-        remedy = "no sigmoid, and loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets)"
-        saw = f"{name} of a {loop.output.last_activation} output: {loop.steps:,} steps won under {SLOW_FALL_SHARE:.0%} of the loss"
+    bend = loop.output.last_activation
+    if is_binary and (bend in ("softmax", "relu", "tanh") or (bend == "sigmoid" and _falls_slowly(loop))):
+        remedy = f"no {bend}, and loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets)"
+        slow = f": {loop.steps:,} steps won under {SLOW_FALL_SHARE:.0%} of the loss" if bend == "sigmoid" else ""
+        saw = f"{name} of a {bend} output against 2 classes{slow}"
         return Misfit(saw, "cross-entropy, whose gradient does not vanish where the output is wrong and sure", remedy)
     return None
 

@@ -33,8 +33,8 @@ def stuck_at_prior(loop: LoopEvidence) -> Iterator[Finding]:
     share = seen.learned_share
     if not -MOST_ABOVE_SHARE < share < STUCK_SHARE or seen.error > STUCK_SHARE / 2 * seen.reference:
         return
-    size, z = fall(loop, 0.2)
-    if z > FALLING_Z and size > STUCK_SHARE / 2 * seen.reference:
+    size, error = fall(loop, 0.2)
+    if size > FALLING_Z * error and size > STUCK_SHARE / 2 * seen.reference:
         return
     spreads = tail(loop.output.spread_share, 1)
     alike = f"; outputs differ between rows by {spreads[0]:.2g}" if spreads else ""

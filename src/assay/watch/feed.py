@@ -12,6 +12,7 @@ from assay.core.loop_parts import BatchFacts
 
 MOST_ROWS = 64
 MOST_BATCHES = 256
+MOST_TOLD = 96
 MOST_CLASSES = 100
 MOST_TOKENS = 4_096
 MOST_FEATURES = 4_096
@@ -41,6 +42,8 @@ class Feed:
         self._sums: list[Tensor] = []
         self._marks: list[Tensor] = []
         self._targets: list[Tensor] = []
+        self._told: list[tuple[Tensor, int]] = []
+        self._every = 1
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
         self._bad_inputs: list[Tensor] = []
         self._bad_targets: list[Tensor] = []
@@ -50,12 +53,24 @@ class Feed:
         x, y, out = first_tensor(inputs), first_tensor(targets), first_tensor(outputs)
         if x is not None and x.ndim:
             self._see_inputs(x.detach())
-        if y is not None and y.ndim and len(self._targets) < MOST_BATCHES:
-            self._targets.append(y.detach().reshape(len(y), -1)[:, : max(1, MOST_TOKENS // max(1, len(y)))].clone())
+        if y is not None and y.ndim:
+            if not self._told and len(self._targets) < MOST_BATCHES:
+                self._targets.append(_some_of(y))
             if y.is_floating_point():
                 self._bad_targets.append((~torch.isfinite(y.detach())).sum())
         if x is not None and y is not None and out is not None and x.ndim and len(x) == len(y) == len(out):
             self._keep(x.detach(), y.detach(), out.detach())
+
+    def see_targets(self, step: int, targets: Any) -> None:
+        """Keep the targets of a batch that the loop told of, thinned evenly: what order they come in takes many batches to see.
+
+        They are kept as they are, for a copy would cost more than all else in a step; whatever was written into since is left out.
+        """
+        if step % self._every or not isinstance(targets, Tensor) or not 0 < targets.numel() <= MOST_TOKENS or not targets.ndim:
+            return
+        self._told.append((targets, targets._version))
+        if len(self._told) >= MOST_TOLD:
+            self._told, self._every = self._told[::2], self._every * 2
 
     def _see_inputs(self, x: Tensor) -> None:
         self.rows = max(self.rows, len(x))
@@ -106,6 +121,9 @@ class Feed:
                 "widest_feature_rms": float(widest.max()),
                 "narrowest_feature_rms": float(narrowest.min()) if math.isfinite(float(narrowest.min())) else 0.0,
             }
+        elif self._sums:
+            _, _, low, high, _, _ = torch.stack(self._sums).unbind(dim=1)
+            found |= {"input_min": float(low.min()), "input_max": float(high.max())}
         if self.fed_rms is not None:
             found["fed_rms"] = float(self.fed_rms)
         found["first_is_norm"] = self.first_is_norm
@@ -114,12 +132,13 @@ class Feed:
         if len(self._marks) > 1:
             marks = torch.stack(self._marks)
             found["repeats"] = float((marks[1:] == marks[:-1]).double().mean())
-        if self._targets:
+        if self._targets or self._told:
             found |= self._target_facts()
         return BatchFacts(**found)
 
     def _target_facts(self) -> dict[str, Any]:
-        batches = [t.cpu() for t in self._targets]
+        told = [_some_of(t) for t, version in self._told if t._version == version]
+        batches = [t.cpu() for t in (told or self._targets)]
         widths = {t.shape[1] for t in batches}
         kind = target_kind(batches) if len(widths) == 1 else "numbers" if batches[0].is_floating_point() else "classes"
         found: dict[str, Any] = {"target_kind": kind, "batches_seen": len(batches), "rows": self.rows or max(len(t) for t in batches)}
@@ -145,6 +164,13 @@ def first_tensor(value: Any) -> Tensor | None:
         return next((t for t in map(first_tensor, value) if t is not None), None)
     logits = getattr(value, "logits", None)
     return logits if isinstance(logits, Tensor) else None
+
+
+def _some_of(targets: Tensor) -> Tensor:
+    """(rows, columns) of a batch's targets, at most 4,096 numbers."""
+    rows = len(targets)
+    flat = targets.detach().reshape(rows, -1) if rows else targets.detach().reshape(0, 1)
+    return flat[:, : max(1, MOST_TOKENS // max(1, rows))].clone()
 
 
 def _hashed(tokens: Tensor) -> Tensor:

@@ -94,5 +94,6 @@ def _told(values: NDArray[np.float64], near: NDArray[np.intp], stream: np.random
     if above <= 1.0 / (SHUFFLES + 1):  # far out the shuffles' own spread tells more than their count
         z = (real - float(np.mean(chance))) / max(float(np.std(chance)), 1e-12)
         above = min(above, float(np.exp(-0.5 * z * z))) if z > 3.0 else above
-    # against the mean of k neighbours chance alone costs 1/k of the variance
-    return real - float(np.mean(chance)), above
+    # the mean of k neighbours costs 1/k of whatever they cannot tell, as shuffling shows
+    usual = float(np.mean(chance))
+    return (real - usual) / (1.0 - usual), above

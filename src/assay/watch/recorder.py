@@ -85,6 +85,8 @@ class Recorder:
         self.losses.add(loss.detach() if isinstance(loss, Tensor) else loss)
         self.rates.see(self.steps)
         self.epochs.see_step(self.steps)
+        if targets is not None:
+            self.feed.see_targets(self.steps, targets)
         self.steps += 1
         if self.is_looking or self.steps >= self.governor.next_step or self.losses.is_full:
             self._slow(loss, inputs, outputs, targets)

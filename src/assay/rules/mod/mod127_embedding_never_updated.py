@@ -10,14 +10,18 @@ from assay.core.loop_parts import BatchFacts, LayerLooks, ParameterFacts
 from assay.core.rule import rule
 from assay.rules.wiring import FEWEST_LOOKS, random_layers
 
+FEWEST_BATCHES = 8
+FEWEST_TOKENS = 1_000
+SEEN_SHARE = 0.1
+
 
 @rule("MOD127", "embedding-never-updated", severity=Severity.WARNING, since="0.2")
 def embedding_never_updated(loop: LoopEvidence) -> Iterator[Finding]:
-    """A randomly drawn embedding stays as it was born, or one row of it stands for everything.
+    """A randomly drawn embedding, or nearly all of it, stays as it was born.
 
     Why it matters: Words stay random vectors; the layers behind learn what they can of them, so the loss still falls.
-    How it is detected: Exactly: the table is looked up, holds nothing learned, and no step has changed any of its numbers. Or all tokens
-        fed are one and the same number while the table has more rows.
+    How it is detected: Exactly: the table is looked up, holds nothing learned, and no step has changed any of its numbers. Or the
+        highest of 1,000 tokens and more, in 8 batches and more, is in the first tenth of the table.
     Remedy: Give the embedding to the optimiser and let gradients reach it; feed token numbers of the vocabulary that it was built for.
     Limits: Rows of rare tokens that wait for their first step are no fault and are not counted. A table drawn by another law than PyTorch's
         looks learned, and is not named when it stands still.
@@ -37,12 +41,14 @@ def embedding_never_updated(loop: LoopEvidence) -> Iterator[Finding]:
                 expected="the rows of the tokens seen moved by the optimiser",
                 remedy=f"model.{one.layer}.weight.requires_grad_(True), held by the optimiser, and nothing behind it that cuts the graph",
             )
-        elif _is_one_token(loop) and part.order == 0 and part.units > 1:
+        elif part.order == 0 and part.units > 1 and _is_mostly_unseen(loop, part.units):
+            low, high = int(loop.batch.input_min), int(loop.batch.input_max)
             yield Finding(
                 {"model": loop.model, "layer": one.layer},
-                saw=f"only token {loop.batch.input_min:.0f} in {loop.batch.batches_seen:,} batches, for a table of {part.units:,} rows",
-                expected="more than 1 token",
-                remedy="look at the vocabulary: every token became the unknown one; feed numbers of the table's own vocabulary",
+                saw=f"tokens {low:,} to {high:,} in {loop.batch.batches_seen:,} batches, for a table of {part.units:,} rows: "
+                f"{1 - (high - low + 1) / part.units:.0%} of it was never looked up",
+                expected="tokens all over the table",
+                remedy=f"nn.Embedding(len(vocabulary), ...) with the vocabulary that the tokens were made by; here {high + 1:,} rows do",
             )
 
 
@@ -54,15 +60,16 @@ def _why(one: ParameterFacts) -> str:
     return ": the loss's graph does not reach it" if one.in_graph is False else ""
 
 
-def _is_one_token(loop: LoopEvidence) -> bool:
+def _is_mostly_unseen(loop: LoopEvidence, rows: int) -> bool:
     batch = loop.batch
-    return batch.input_kind == "tokens" and batch.batches_seen >= FEWEST_LOOKS and batch.input_min == batch.input_max
+    enough = batch.input_kind == "tokens" and batch.batches_seen >= FEWEST_BATCHES
+    return enough and batch.rows * batch.input_features * batch.batches_seen >= FEWEST_TOKENS and batch.input_max + 1 < SEEN_SHARE * rows
 
 
 def _loop(batch: BatchFacts | None = None, *, drawn: bool = True, **facts: object) -> LoopEvidence:
     parts = (LayerLooks("words", "embedding", order=0, units=1000, birth_drawn=drawn),)
     parameters = (ParameterFacts("words.weight", "words", 32_000, **facts),)  # type: ignore[arg-type]
-    seen = batch or BatchFacts(input_kind="tokens", input_min=3, input_max=999, batches_seen=3)
+    seen = batch or BatchFacts(rows=16, input_kind="tokens", input_features=8, input_min=3, input_max=100, batches_seen=8)
     return LoopEvidence("net", "bits", 9.0, (), steps=9, look_step=(0, 4, 8), parts=parts, parameters=parameters, batch=seen)
 
 
@@ -73,7 +80,7 @@ def never_moved() -> LoopEvidence:
 
 @embedding_never_updated.bad
 def everything_unknown() -> LoopEvidence:
-    return _loop(BatchFacts(input_kind="tokens", input_min=1, input_max=1, batches_seen=3))
+    return _loop(BatchFacts(rows=16, input_kind="tokens", input_features=8, input_min=1, input_max=1, batches_seen=8))
 
 
 @embedding_never_updated.good

@@ -11,7 +11,7 @@ from assay.core.rule import rule
 
 MOST_SHARE = 0.3
 SURE_P = 1e-6
-FEWEST_BATCHES = 6
+FEWEST_BATCHES = 3
 
 
 @rule("TRN144", "unshuffled-data", severity=Severity.WARNING, since="0.2")
@@ -24,7 +24,7 @@ def unshuffled_data(loop: LoopEvidence) -> Iterator[Finding]:
         (numbers) beyond what chance tells, and a likelihood ratio or F test of "drawn at random" has a p-value under one in a million.
     Remedy: shuffle=True in the DataLoader, or a fresh permutation of the rows in each epoch.
     Limits: Streams that must come in order, and samplers that build batches of few classes on purpose, are named when their targets differ
-        as much between batches. It needs 6 batches with targets.
+        as much between batches. It needs 3 batches with targets.
     References: Bottou 2012, Stochastic Gradient Descent Tricks, section 5.1; Bengio et al. 2009 for orders chosen on purpose.
     """
     batch = loop.batch
@@ -45,7 +45,7 @@ def too_few_batches(loop: LoopEvidence) -> str:
     return f"targets of fewer than {FEWEST_BATCHES} batches were seen" if loop.batch.batches_seen < FEWEST_BATCHES else ""
 
 
-def _loop(share: float, p: float, batches: int = 6, kind: str = "classes") -> LoopEvidence:
+def _loop(share: float, p: float, batches: int = 3, kind: str = "classes") -> LoopEvidence:
     batch = BatchFacts(rows=32, target_kind=kind, classes=10, order_p=p, order_share=share, batches_seen=batches)
     return LoopEvidence("net", "bits", 3.3, (), steps=batches, batch=batch)
 

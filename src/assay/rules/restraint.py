@@ -1,4 +1,4 @@
-"""Why a model learns less than its inputs tell: whether the loss has settled, and what holds the model back."""
+"""Why a model learns less than its inputs tell: whether its loss has settled, and what holds it back."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import math
 from statistics import median
 
 from assay.core.loop_evidence import LoopEvidence
-from assay.rules.course import course
 from assay.rules.curve import fall
 from assay.rules.series import tail
 
-SETTLED_SHARE = 0.03
 STRONG_DECAY_SHARE = 0.5
 FADED_RATE_SHARE = 0.01
 
 
-def is_settled(loop: LoopEvidence) -> bool:
-    """Whether the second half of the steps won under 3 % of all that was won, or nothing that its noise lets see."""
-    seen = course(loop)
-    size, z = fall(loop)
-    if seen is None or not math.isfinite(size):
-        return False
-    won = max(seen.birth - seen.now, seen.reference - seen.now)
-    return size < SETTLED_SHARE * max(won, 0.02 * abs(seen.reference)) or z < 2.0
+def is_settled(loop: LoopEvidence, gap: float) -> bool:
+    """Whether the loss, at its present pace and two standard errors more, would close under half of a gap in as many steps again."""
+    size, error = fall(loop)
+    return math.isfinite(size) and 4 * (size + 2 * error) < 0.5 * gap
 
 
 def cause_of(loop: LoopEvidence) -> tuple[str, str]:
