@@ -14,7 +14,7 @@ from assay.face.job.knobs import KNOBS, Knobs, refuse_strange
 from assay.face.job.settings import Settings
 from assay.face.notebook import FindingList
 from assay.face.progress import Progress
-from assay.face.text_api import TEXT_KNOBS, Place, is_text_run, refuse_text_knobs, train_text
+from assay.face.text_api import TEXT_KNOBS, is_text_run, refuse_text_knobs, train_text
 
 if TYPE_CHECKING:
     from assay.face.loop_run import LoopRun
