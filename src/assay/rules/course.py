@@ -15,7 +15,8 @@ from assay.rules.series import line, seen, spread
 
 STUCK_SHARE = 0.05
 STANDARD_ERRORS = 3.0
-FEWEST_STEPS = 40
+FEWEST_STEPS = 30
+FEWEST_TO_RISE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Course:
 
     @property
     def is_stuck(self) -> bool:
-        """After at least 40 steps the loss is within 5 % of knowing nothing or above it, or 3 standard errors of its start."""
+        """After at least 30 steps the loss is within 5 % of knowing nothing or above it, or 3 standard errors of its start."""
         if self.steps < FEWEST_STEPS or not math.isfinite(self.now):
             return False
         share = self.learned_share
@@ -69,6 +70,8 @@ class Course:
         """The present level lies above the lowest and above birth or opening, by more than noise explains."""
         above = max(self.birth, self.opening) if self.opening > 0 else self.birth
         margin = STANDARD_ERRORS * self.error
+        if self.steps < FEWEST_TO_RISE:
+            return False
         return self.now > self.lowest + margin and self.now > above + max(margin, 0.02 * abs(above))
 
     @property

@@ -60,6 +60,12 @@ def late_ratio(trace: LoopEvidence, n: int = 8) -> float:
     return middle(middle(tail(part.update_ratio, n)) for part in hidden(trace) or in_order(trace))
 
 
+def largest_ratio(trace: LoopEvidence) -> float:
+    """Update ratio of the layer that moves most but one (of one or two: the most), median of all looks; zeros at birth may be the most."""
+    found = sorted(value for part in in_order(trace) if math.isfinite(value := middle(part.update_ratio)))
+    return math.nan if not found else found[-2] if len(found) > 2 else found[-1]
+
+
 def rate(trace: LoopEvidence) -> float:
     """Largest present learning rate of any group; nan where none is known."""
     return max((group.learning_rate[-1] for group in trace.groups if group.learning_rate), default=math.nan)

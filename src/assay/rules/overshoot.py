@@ -19,6 +19,8 @@ UPHILL = 0.3
 ROSE = 1.5
 SURE = 0.01
 KEPT = 0.5
+ROUGH = 0.15
+FEWEST_TO_BE_ROUGH = 40
 
 
 def overshooting(trace: LoopEvidence) -> Iterator[Finding]:
@@ -71,8 +73,12 @@ def _harm(trace: LoopEvidence, way: Course) -> str:
         return f"the loss rose from {way.birth:.4g} to {way.now:.4g}"
     if way.peak > ROSE * start > 0 and way.now > 0.9 * start:
         return f"the loss jumped from {way.birth:.4g} to {way.peak:.4g} and is at {way.now:.4g}, {way.reference:.4g} for knowing nothing"
+    if way.peak > ROSE * start > 0 and way.steps >= FEWEST_TO_BE_ROUGH and way.learned_share < KEPT:
+        return f"the loss jumped from {way.birth:.4g} to {way.peak:.4g} and has come down to {way.now:.4g} only, in {way.steps:,} steps"
     if way.is_stuck:
         return f"the loss is {way.now:.4g} after {way.steps:,} steps, {way.reference:.4g} for knowing nothing"
+    if way.steps >= FEWEST_TO_BE_ROUGH and not way.is_falling and way.noise > ROUGH * way.reference > 0:
+        return f"batch losses scatter by {way.noise:.3g} about {way.now:.4g}, {way.reference:.4g} for knowing nothing"
     parts = levels(trace, 8)
     rises = sum(max(0.0, b - a) for a, b in pairwise(parts))
     fall = max(way.birth, parts[0]) - min(parts)

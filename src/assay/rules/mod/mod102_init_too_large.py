@@ -15,7 +15,8 @@ from assay.rules.example_training import chain, falling, flat, steady, training
 from assay.rules.series import head, middle
 
 LARGE = 2.5
-GROWTH = 100.0
+GROWTH = 30.0
+LARGE_GATES = 6.0
 BIRTH_LOSS = 3.0
 FLAT_SHARE = 0.5
 PUSH = 300.0
@@ -29,7 +30,8 @@ def init_too_large(trace: LoopEvidence) -> Iterator[Finding]:
     How it is detected: A layer without a norm behind it whose weights, root mean square times sqrt(inputs), were born over 2.5 (1 keeps a
         signal's size, 1.41 before ReLU, .58 is PyTorch's default); and it shows: the loss at birth is over three times
         that of the best constant, or over half of the tanh or sigmoid units are flat at the first look, or gradient times weight is over
-        300 times the loss. Or the signal grows a hundredfold from the first layer's inputs to the last one's outputs, with the same harm.
+        300 times the loss. Or the signal grows thirtyfold from the first layer's inputs to the last one's outputs, with the same harm.
+        A recurrent layer born over 6 is named at once: its gates are open or shut for good.
     Remedy: nn.init.kaiming_normal_ before ReLU, nn.init.xavier_normal_ before tanh; std .02 for embeddings that are the head too.
     Limits: Weights that were loaded may be large and sound: their loss at birth is low, so they are not named.
     References: He et al. 2015, Delving Deep into Rectifiers, section 2.2; Glorot and Bengio 2010.
@@ -77,6 +79,9 @@ def _harm(trace: LoopEvidence, way: Course | None, parts: list[LayerLooks]) -> s
     full = max((middle(head(part.saturated_share, 1)) for part in parts if head(part.saturated_share, 1)), default=0.0)
     if full > FLAT_SHARE:
         return f"{full:.0%} of a layer's activations on their flat ends at the first look"
+    gates = max((part.birth_scale for part in parts if part.kind == "recurrent"), default=0.0)
+    if gates > LARGE_GATES:
+        return f"gates are open or shut whatever they are fed (in {trace.steps:,} steps)"
     push = middle(head(pushes(trace), 2))
     if push > PUSH:
         return f"gradient times weight is {push:.3g} times the loss"

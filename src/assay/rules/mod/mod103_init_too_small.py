@@ -16,7 +16,9 @@ from assay.rules.series import head, middle, tail
 
 SMALL = 0.1
 KEPT = 1e-2
-STILL_SMALL = 1e-2
+STILL_SMALL = 1e-1
+LEARNED = 0.1
+FEWEST_STEPS = 30
 
 
 @rule("MOD103", "init-too-small", severity=Severity.ERROR, since="0.2")
@@ -26,8 +28,8 @@ def init_too_small(trace: LoopEvidence) -> Iterator[Finding]:
     Why it matters: The outputs do not depend on the inputs; only the last bias learns, and the loss waits at that of the best constant.
     How it is detected: Hidden layers without norm and skip whose weights, root mean square times sqrt(inputs), were born under .1 (1
         keeps a signal's size, .58 is PyTorch's default) but not at 0; or each layer a little too small, so that the spread over
-        rows falls under a hundredth from the first inputs to the last outputs. Either way only while the loss is within 5 % of
-        knowing nothing after 40 steps and the last layer's outputs still hardly differ between rows.
+        rows falls under a hundredth from the first inputs to the last outputs. Either way only while after 30 steps less than a tenth of
+        the loss of knowing nothing is gone, and the last layer's outputs still hardly differ between rows.
     Remedy: nn.init.kaiming_normal_ before ReLU, nn.init.xavier_normal_ before tanh: a size by each layer's own number of inputs.
     Limits: A small last layer, or a small last layer of a residual branch, is sound. With Adam small weights grow within some hundred
         steps, and then nothing is named.
@@ -35,11 +37,11 @@ def init_too_small(trace: LoopEvidence) -> Iterator[Finding]:
     """
     way, parts = course(trace), in_order(trace)
     plain = [part for part in hidden(trace) if not part.normed and not part.residual and part.birth_scale > 0]
-    if way is None or not way.is_stuck or not plain:
+    if way is None or way.steps < FEWEST_STEPS or not way.learned_share < LEARNED or not plain:
         return
     small = [part for part in plain if part.birth_scale < SMALL]
     kept = _kept(parts)
-    if not (small or (kept < KEPT and middle(part.birth_scale for part in plain) < 1.3)) or _kept(parts, late=True) > 10 * STILL_SMALL:
+    if not (small or (kept < KEPT and middle(part.birth_scale for part in plain) < 1.3)) or _kept(parts, late=True) > STILL_SMALL:
         return
     worst = min(plain, key=lambda part: part.birth_scale)
     yield Finding(

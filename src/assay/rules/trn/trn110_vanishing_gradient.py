@@ -18,7 +18,7 @@ STUCK_RATIO = 3e-3
 IDLE_RATIO = 1e-3
 IDLE_STEP = 1e-5
 REACH = 1e-3
-FEWEST_LOOKS = 5
+FEWEST_LOOKS = 3
 
 
 @rule("TRN110", "vanishing-gradient", severity=Severity.ERROR, since="0.2")
@@ -28,7 +28,7 @@ def vanishing_gradient(trace: LoopEvidence) -> Iterator[Finding]:
     Why it matters: What the first layers make of the inputs stays as it was drawn; the last layers learn from noise.
     How it is detected: Through layers: the first hidden layer's gradient (root mean square, median of the last looks) over the last
         layer's, as it is and divided by what each layer is fed (so that sparse or large inputs do not count). Named where both are
-        under 1/300 and the loss is within 5 % of knowing nothing after 40 steps; or under 1/1000 and the first layer's steps are
+        under 1/300 and the loss is within 5 % of knowing nothing after 30 steps; or under 1/1000 and the first layer's steps are
         under a hundred-thousandth of its weights. Through time: the gradient at a sequence's first step under 1/1000 of that at
         its last, and the loss as little moved.
     Remedy: ReLU or GELU in place of sigmoid and tanh, He's variance, norm layers, skip connections; in time an LSTM or GRU with a

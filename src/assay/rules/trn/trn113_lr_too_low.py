@@ -9,16 +9,16 @@ from assay.core.finding import Finding, Severity
 from assay.core.loop_evidence import LoopEvidence
 from assay.core.rule import rule
 from assay.rules.course import course
-from assay.rules.depth import early_ratio, highest_rate, in_order, late_ratio, pushes
+from assay.rules.depth import highest_rate, in_order, largest_ratio, pushes
 from assay.rules.example_training import chain, falling, flat, group, steady, training
 from assay.rules.series import middle, tail
 
 STEP = 2e-4
 LEARNED = 0.1
 FULL_STEP = 1e-3
-WORTH = 1e-4
-FEWEST_STEPS = 60
-FEWEST_LOOKS = 6
+WORTH = 1e-5
+FEWEST_STEPS = 30
+FEWEST_LOOKS = 2
 
 
 @rule("TRN113", "lr-too-low", severity=Severity.WARNING, since="0.2")
@@ -26,9 +26,9 @@ def lr_too_low(trace: LoopEvidence) -> Iterator[Finding]:
     """The steps are so small that the loss hardly moves though the gradient says where to go.
 
     Why it matters: The training ends long before the network does; it looks like a hard problem or a model that is too small.
-    How it is detected: After 60 steps all of: less than a tenth of the loss of knowing nothing is gone; the layers move by less than
-        a five-thousandth of their size a step; the gradient would pay: a step of a thousandth of the weights would take over a
-        ten-thousandth of the loss; the rate is not on its way up; and the weights were drawn, not loaded.
+    How it is detected: After 30 steps all of: less than a tenth of the loss of knowing nothing is gone; all layers but one move by less
+        than a five-thousandth of their size a step; the gradient would pay: a step of a thousandth of the weights would take over a
+        hundred-thousandth of the loss; the rate is not on its way up; and the weights were drawn, not loaded.
     Remedy: Multiply the rate by ten until the loss falls faster no more; a one-cycle schedule finds the place by itself.
     Limits: A network that was loaded from elsewhere is fine-tuned at small rates on purpose. Where nothing can be learned the
         gradient is noise but not small; then `plateau-vs-floor` says so.
@@ -37,7 +37,7 @@ def lr_too_low(trace: LoopEvidence) -> Iterator[Finding]:
     way = course(trace)
     if way is None or trace.steps < FEWEST_STEPS or len(trace.look_step) < FEWEST_LOOKS or way.has_risen:
         return
-    step, push = max(early_ratio(trace), late_ratio(trace)), middle(tail(pushes(trace)))
+    step, push = largest_ratio(trace), middle(tail(pushes(trace)))
     if not (way.learned_share < LEARNED and 0 < step < STEP and push * FULL_STEP > WORTH):
         return
     if _is_warming_up(trace) or _was_loaded(trace) or _was_made_small(trace) or _says_nothing(trace):

@@ -17,7 +17,9 @@ from assay.rules.series import head, middle, seen
 TOO_FAR = 2.0
 LARGE_STEP = 0.02
 LEARNED = 0.1
+LARGE_PULL = 0.2
 FEWEST_BLOCKS = 4
+FEWEST_STEPS = 30
 
 
 @rule("TRN114", "missing-warmup", severity=Severity.WARNING, since="0.2")
@@ -41,7 +43,7 @@ def missing_warmup(trace: LoopEvidence) -> Iterator[Finding]:
         yield bias
         return
     way = course(trace)
-    if way is None or not is_adaptive(trace) or _rises(trace) or not _is_delicate(trace):
+    if way is None or trace.steps < FEWEST_STEPS or not is_adaptive(trace) or _rises(trace) or not _is_delicate(trace):
         return
     step = middle(middle(head(part.update_ratio)) for part in in_order(trace))
     if not (step > LARGE_STEP and (way.is_stuck or way.has_risen) and way.learned_share < LEARNED):
@@ -59,11 +61,9 @@ def missing_warmup(trace: LoopEvidence) -> Iterator[Finding]:
 
 
 def _uncorrected(trace: LoopEvidence, one: GroupFacts) -> Finding | None:
-    if (
-        not (0 < one.second_momentum < 1)
-        or (one.optimiser.lower().startswith(("rms", "lion", "ada"))
-        and "adam" not in one.optimiser.lower())
-    ):
+    kind = one.optimiser.lower()
+    other = kind.startswith(("rms", "lion", "ada")) and "adam" not in kind
+    if not (0 < one.second_momentum < 1) or other or middle(head(one.decay_share, 1)) > LARGE_PULL:
         return None
     wrong = (1 - one.momentum) / math.sqrt(1 - one.second_momentum)
     rate = next(iter(seen(one.learning_rate)), 0.0)

@@ -19,7 +19,7 @@ STRONG_ADAPTIVE = 0.02
 SMALL_STEP = 1e-3
 LEARNED = 0.5
 CHANCE = 1e-3
-FEWEST_LOOKS = 8
+FEWEST_LOOKS = 3
 
 
 @rule("TRN116", "gradient-clipping-bites", severity=Severity.WARNING, since="0.2")
@@ -28,10 +28,10 @@ def gradient_clipping_bites(trace: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: Clipping is meant for the rare gradient that is far too long. Where it always bites, descent goes at a constant
         small speed, the rate is not what it says, and nothing comes to rest at the minimum.
-    How it is detected: Over all looks but the first tenth. Gradients are shortened in so many of them that "three of four" is refused
-        (binomial test, .001), the median factor is under 1/5 (under 1/50 for an optimiser that divides by the gradient's size, for
-        which only its epsilon is lost), and it harms: layers move by less than a thousandth of their size a step while less than
-        half of the loss is gone.
+    How it is detected: Over all looks but the first tenth. Gradients are shortened in every one of them, or in so many that "three of
+        four" is refused (binomial test, .001); the median factor is under 1/5 (under 1/50 for an optimiser that divides by the
+        gradient's size, for which only its epsilon is lost); and it harms: layers move by less than a thousandth of their size a
+        step while less than half of the loss is gone.
     Remedy: Print the norms for a hundred steps without clipping and set the bound at two or three times their median.
     Limits: Clipping by value is seen as the same factor. A bound chosen together with a large rate, as in normalised descent, trains
         well and is not named.

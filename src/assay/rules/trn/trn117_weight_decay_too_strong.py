@@ -10,7 +10,7 @@ from assay.core.rule import rule
 from assay.rules.course import course
 from assay.rules.depth import in_order
 from assay.rules.example_training import chain, falling, flat, group, steady, training
-from assay.rules.series import middle, seen, tail
+from assay.rules.series import head, middle, seen, tail
 
 PULL = 0.5
 SHRUNK = 0.7
@@ -24,22 +24,23 @@ def weight_decay_too_strong(trace: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: The network is drawn towards the constant zero; the loss stays high however long it is trained.
     How it is detected: All of: over the last looks the pull of the decay is over half as strong as the loss's gradient (coupled), or
-        over half of the whole step (decoupled), median; the layers' weights shrank below 70 % of their size at birth, median layer,
-        or went on shrinking to the last; less than half of the loss of knowing nothing is gone, and it does not fall.
+        over half of the whole step (decoupled), median; it was so from the first looks on, or the layers' weights shrank
+        below 70 % of their size at birth, median layer, while the loss does not fall; less than half of the loss of knowing nothing
+        is gone.
     Remedy: Divide the decay by a hundred; 1e-4 for SGD, 1e-2 for AdamW are usual. Leave biases and norms without.
     Limits: At rest under a sound decay the two pulls are equal too, so a training that learned is never named. Layers before a norm
         shrink without harm.
     References: Krogh and Hertz 1992, A Simple Weight Decay Can Improve Generalization; Loshchilov and Hutter 2019, AdamW.
     """
     way = course(trace)
-    if way is None or trace.steps < FEWEST_STEPS or way.learned_share > LEARNED or way.is_falling:
+    if way is None or trace.steps < FEWEST_STEPS or way.learned_share > LEARNED:
         return
     for one in trace.groups:
-        pull = middle(tail(one.decay_share))
+        first, pull = middle(head(one.decay_share, 4)), middle(tail(one.decay_share))
         if not (one.weight_decay > 0 and pull > PULL):
             continue
         kept = middle(middle(tail(part.weight_rms, 3)) / part.birth_weight_rms for part in in_order(trace) if part.birth_weight_rms > 0)
-        if not kept < SHRUNK:
+        if not (first > PULL or (kept < SHRUNK and not way.is_falling)):
             continue
         yield Finding(
             {"model": trace.model, "step": trace.look_step[0] if trace.look_step else 0},
