@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from assay.model.activation import activation
 from assay.model.conv import unborn_conv
-from assay.model.dropout import Dropout, set_noise
+from assay.model.dropout import Dropout
 from assay.model.image_size import stage_blocks, stem_halvings
 from assay.model.initialise import initialise
 from assay.model.mlp_network import Network
@@ -150,18 +150,7 @@ class CnnNetwork(NeuralNetwork):
             extra=sum(trunk.features for trunk in trunks),
         )
         self.birth = BIRTHS[shape.activation]
-        self._noise: torch.Generator | None = None
         keep_statistics_as_parameters(self)
-
-    @property
-    def noise(self) -> torch.Generator | None:
-        """Where dropout and augmentation draw from."""
-        return self._noise
-
-    @noise.setter
-    def noise(self, generator: torch.Generator | None) -> None:
-        self._noise = self.head.noise = generator
-        set_noise(self, generator)
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:

@@ -58,8 +58,25 @@ class Dropout(nn.Module):
         return f"{self.share}"
 
 
+class Noisy(nn.Module):
+    """A network that draws all that is random in its training from one generator, which it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._noise: torch.Generator | None = None
+
+    @property
+    def noise(self) -> torch.Generator | None:
+        """Where it and all its parts draw from, set by the loop; None before."""
+        return self._noise
+
+    @noise.setter
+    def noise(self, generator: torch.Generator | None) -> None:
+        set_noise(self, generator)
+
+
 def set_noise(network: nn.Module, generator: torch.Generator | None) -> None:
-    """Let every Dropout of the network draw its masks from this generator.
+    """Let every Dropout of the network, and every part that is `Noisy`, draw from this generator.
 
     Example:
         >>> layer = Dropout(0.5)
@@ -70,3 +87,5 @@ def set_noise(network: nn.Module, generator: torch.Generator | None) -> None:
     for part in network.modules():
         if isinstance(part, Dropout):
             part.noise = generator
+        elif isinstance(part, Noisy):
+            part._noise = generator

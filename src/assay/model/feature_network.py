@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from assay.model.dropout import set_noise
 from assay.model.neural_network import NeuralNetwork
 from assay.model.transformer import Encoder
 from assay.model.unborn import unborn_linear, unborn_table
@@ -83,17 +82,6 @@ class FeatureNetwork(NeuralNetwork):
         self.gathering = nn.Parameter(torch.zeros(shape.width))
         self.encoder = Encoder(shape)
         self.output = unborn_linear(shape.width, outputs)
-        self._noise: torch.Generator | None = None
-
-    @property
-    def noise(self) -> torch.Generator | None:
-        """Where dropout draws from."""
-        return self._noise
-
-    @noise.setter
-    def noise(self, generator: torch.Generator | None) -> None:
-        self._noise = generator
-        set_noise(self, generator)
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:

@@ -90,7 +90,6 @@ class Network(NeuralNetwork):
         self.activations = nn.ModuleList(activation(activation_name) for _ in hidden)
         self.output = unborn_linear(widths[-1], outputs)
         self.dropout = dropout
-        self.noise: torch.Generator | None = None
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:

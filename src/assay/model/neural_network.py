@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from torch import Tensor, nn
 
+from assay.model.dropout import Noisy
+
 if TYPE_CHECKING:
     import torch
 
@@ -29,14 +31,8 @@ class Inputs(Protocol):
         """All that it holds; two inputs are of the same rows if these are equal."""
 
 
-class NeuralNetwork(nn.Module, ABC):
-    """A network whose output layer is born at zero, for what it adds to is the best constant of the training rows.
-
-    Attributes:
-        noise: Where dropout draws from while it trains; set by the loop.
-    """
-
-    noise: torch.Generator | None
+class NeuralNetwork(Noisy, ABC):
+    """A network whose output layer is born at zero, for what it adds to is the best constant of the training rows."""
 
     @abstractmethod
     def be_born(self, generator: torch.Generator) -> None:

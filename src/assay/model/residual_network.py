@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from assay.model.activation import activation
 from assay.model.conv import channels_last, draw_convolutions, unborn_conv
 from assay.model.dense_block import DenseLayer, Transition
-from assay.model.dropout import set_noise
+from assay.model.dropout import Noisy
 from assay.model.image_shift import shifted
 from assay.model.initialise import initialise, residual_gain
 from assay.model.norm import norm
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.model.residual_shape import ResidualShape
 
 
-class ResidualNetwork(nn.Module):
+class ResidualNetwork(Noisy):
     """Images to scores of each class, born with a silent output, so that all classes are equally likely.
 
     Source: He et al. 2016a; the other forms are named in `ResidualShape`.
@@ -52,17 +52,6 @@ class ResidualNetwork(nn.Module):
         bent = [norm(shape.norm, self.features, images=True), activation(shape.activation)]
         self.end = nn.Sequential(*(bent if shape.norms_before else []))
         self.output = unborn_linear(self.features, shape.classes)
-        self._noise: torch.Generator | None = None
-
-    @property
-    def noise(self) -> torch.Generator | None:
-        """What shifts of training images and dropout are drawn from; set by the loop, None stands for seed 0."""
-        return self._noise
-
-    @noise.setter
-    def noise(self, generator: torch.Generator | None) -> None:
-        self._noise = generator
-        set_noise(self, generator)
 
     def be_born(self, generator: torch.Generator) -> None:
         """Draw all weights anew: He's or what suits the activation, blocks as their shortcuts (see `ResidualShape.silent`), no output."""

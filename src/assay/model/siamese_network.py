@@ -64,21 +64,11 @@ class SiameseNetwork(NeuralNetwork):
         self.dropout = shape.dropout if fed.item.columns else 0.0
         self.outputs, self.same, self.width = outputs, fed.same, shape.width
         self.rarity = torch.as_tensor(fed.rarity, dtype=torch.float32)
-        self._noise: torch.Generator | None = None
 
     @property
     def head(self) -> Network:
         """What turns an item's features into its point."""
         return self.encoder.head if isinstance(self.encoder, TextNetwork) else self.encoder
-
-    @property
-    def noise(self) -> torch.Generator | None:
-        """Where dropout draws from."""
-        return self._noise
-
-    @noise.setter
-    def noise(self, generator: torch.Generator | None) -> None:
-        self._noise = self.encoder.noise = generator
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:

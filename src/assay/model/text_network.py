@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.core.errors import OptionError, nearest
-from assay.model.dropout import Dropout, set_noise
+from assay.model.dropout import Dropout
 from assay.model.mlp_network import Network
 from assay.model.neural_network import NeuralNetwork
 from assay.model.transformer import mean_of_tokens
@@ -108,17 +108,6 @@ class TextNetwork(NeuralNetwork):
             dropout=dropout,
             extra=self.n_columns * features,
         )
-        self._noise: torch.Generator | None = None
-
-    @property
-    def noise(self) -> torch.Generator | None:
-        """Where all dropout draws from."""
-        return self._noise
-
-    @noise.setter
-    def noise(self, generator: torch.Generator | None) -> None:
-        self._noise = self.head.noise = generator
-        set_noise(self, generator)
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:
