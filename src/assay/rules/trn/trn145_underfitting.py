@@ -22,8 +22,8 @@ def underfitting(loop: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: A training loss that is flat is taken for the noise of the data. Here it is not: the mean of the seven most similar
         rows, which learns nothing at all, does better.
-    How it is detected: Nearest neighbours, over 100 kept rows and more, each left out in turn, win a share of the targets' variance (p under
-        .01 by shuffled targets) that is at least .2 above the share of the opening loss that the model has won at present; and at
+    How it is detected: Nearest neighbours, over 100 kept rows and more, each left out in turn, win a share of the targets' variance (p
+    under .01 by shuffled targets) that is at least .2 above the share of the opening loss that the model has won at present; and at
         its present pace, two standard errors faster, the loss would not close half of that gap in as many steps again. From 80 steps on.
     Remedy: By what the watcher saw: less dropout or weight decay where they are strong; a rate that is still useful; else more
         units or layers, or more steps where the planned end came while the loss still fell.
