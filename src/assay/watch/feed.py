@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from assay.core.loop_parts import BatchFacts
 MOST_ROWS = 64
 MOST_BATCHES = 256
 MOST_TOLD = 96
+STEPS_APART = 3
+MOST_HELD_NUMBERS = 65_536
+HELD_AT_ONCE = 24
 MOST_CLASSES = 100
 MOST_TOKENS = 4_096
 MOST_FEATURES = 4_096
@@ -44,6 +48,7 @@ class Feed:
         self._targets: list[Tensor] = []
         self._told: list[tuple[Tensor, int]] = []
         self._every = 1
+        self._last: deque[tuple[Tensor, Tensor, Tensor, tuple[int, int, int]]] = deque()
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
         self._bad_inputs: list[Tensor] = []
         self._bad_targets: list[Tensor] = []
@@ -61,16 +66,31 @@ class Feed:
         if x is not None and y is not None and out is not None and x.ndim and len(x) == len(y) == len(out):
             self._keep(x.detach(), y.detach(), out.detach())
 
-    def see_targets(self, step: int, targets: Any) -> None:
-        """Keep the targets of a batch that the loop told of, thinned evenly: what order they come in takes many batches to see.
+    def see_step(self, step: int, inputs: Any, outputs: Any, targets: Any) -> None:
+        """Keep what the loop told of a step: the targets thinned evenly, for their order; all three of the last steps.
 
         They are kept as they are, for a copy would cost more than all else in a step; whatever was written into since is left out.
         """
-        if step % self._every or not isinstance(targets, Tensor) or not 0 < targets.numel() <= MOST_TOKENS or not targets.ndim:
+        is_turn = step % self._every == 0
+        if (step % STEPS_APART and not is_turn) or not isinstance(targets, Tensor):
             return
-        self._told.append((targets, targets._version))
-        if len(self._told) >= MOST_TOLD:
-            self._told, self._every = self._told[::2], self._every * 2
+        shape = targets.shape
+        if not shape or not 0 < targets.numel() <= MOST_TOKENS:
+            return
+        if is_turn:
+            self._told.append((targets, targets._version))
+            if len(self._told) >= MOST_TOLD:
+                self._told, self._every = self._told[::2], self._every * 2
+        if step % STEPS_APART == 0 and isinstance(inputs, Tensor) and isinstance(outputs, Tensor):
+            self._hold(inputs, targets, outputs.detach(), shape[0])
+
+    def _hold(self, x: Tensor, y: Tensor, out: Tensor, rows: int) -> None:
+        if x.shape[:1] != (rows,) or out.shape[:1] != (rows,) or x.numel() > MOST_HELD_NUMBERS:
+            return
+        if not self._last.maxlen:
+            most = min(MOST_KEPT_ROWS // rows + 1, MOST_HELD_NUMBERS * HELD_AT_ONCE // max(1, x.numel()))
+            self._last = deque(maxlen=max(1, most))
+        self._last.append((x, y, out, (x._version, y._version, out._version)))
 
     def _see_inputs(self, x: Tensor) -> None:
         self.rows = max(self.rows, len(x))
@@ -90,21 +110,15 @@ class Feed:
             self._marks.append((clean[:8] @ steps).sum() + float(len(x)))
 
     def _keep(self, x: Tensor, y: Tensor, out: Tensor) -> None:
-        rows = min(len(x), MOST_ROWS)
-        flat = x[:rows].reshape(rows, -1)
-        if not x.is_floating_point():
-            flat = _hashed(flat)
-        step = max(1, -(-flat.shape[1] // MOST_KEPT_FEATURES))
-        self._kept.append(
-            (flat[:, ::step].float().clone(), y[:rows].clone(), out[:rows].reshape(rows, -1)[:, :MOST_CLASSES].float().clone())
-        )
+        self._kept.append(_flat_rows(x, y, out))
         while sum(len(k[0]) for k in self._kept) > MOST_KEPT_ROWS:
             # old outputs are of weights long gone, so the oldest rows go first
             self._kept.pop(0)
 
     def kept(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Rows of inputs, targets and outputs of the last looks."""
-        return [tuple(t.cpu() for t in one) for one in self._kept]  # type: ignore[misc]
+        """Rows of inputs, targets and outputs: of the last steps where the loop told of them, else of the last looks."""
+        last = [_flat_rows(x, y, out) for x, y, out, versions in self._last if versions == (x._version, y._version, out._version)]
+        return [tuple(t.cpu() for t in one) for one in (last or self._kept)]  # type: ignore[misc]
 
     # -- facts ------------------------------------------------------------------------------------------------------------
 
@@ -171,6 +185,20 @@ def _some_of(targets: Tensor) -> Tensor:
     rows = len(targets)
     flat = targets.detach().reshape(rows, -1) if rows else targets.detach().reshape(0, 1)
     return flat[:, : max(1, MOST_TOKENS // max(1, rows))].clone()
+
+
+def _flat_rows(x: Tensor, y: Tensor, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Some rows of a batch: inputs (rows, features), targets, and outputs (rows, columns)."""
+    rows = min(len(x), MOST_ROWS)
+    flat = x[:rows].detach().reshape(rows, -1)
+    if not x.is_floating_point():
+        flat = _hashed(flat)
+    step = max(1, -(-flat.shape[1] // MOST_KEPT_FEATURES))
+    return (
+        flat[:, ::step].float().clone(),
+        y[:rows].detach().clone(),
+        out[:rows].detach().reshape(rows, -1)[:, :MOST_CLASSES].float().clone(),
+    )
 
 
 def _hashed(tokens: Tensor) -> Tensor:

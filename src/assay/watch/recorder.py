@@ -86,7 +86,7 @@ class Recorder:
         self.rates.see(self.steps)
         self.epochs.see_step(self.steps)
         if targets is not None:
-            self.feed.see_targets(self.steps, targets)
+            self.feed.see_step(self.steps, inputs, outputs, targets)
         self.steps += 1
         if self.is_looking or self.steps >= self.governor.next_step or self.losses.is_full:
             self._slow(loss, inputs, outputs, targets)
