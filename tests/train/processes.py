@@ -16,7 +16,7 @@ from torch import nn
 
 from assay.train import Moment, Run, Settings, TensorData, fit
 
-SECONDS_UNTIL_STUCK = 60
+SECONDS_UNTIL_STUCK = 240
 WHOLE = Settings(epochs=4, batch_rows=16, threads=1, learning_rate=0.02)
 
 

@@ -7,6 +7,7 @@ AssayError
 │   ├── OptionError     an option's value is not accepted
 │   └── ExtraMissing    an optional dependency is needed; says the pip line
 ├── RunError            a run folder cannot be used: absent, half written, of another data set
+│   └── LeaderEnded     of several processes, the one that did the job ended
 └── RuleError           a rule file breaks the contract; names the file and the cure
 """
 
@@ -51,6 +52,10 @@ class ExtraMissing(InputError):
 
 class RunError(AssayError):
     """A run folder cannot be used."""
+
+
+class LeaderEnded(RunError):
+    """Of several processes, the one that does the job ended, and says itself why."""
 
 
 class Interrupted(KeyboardInterrupt):

@@ -9,6 +9,17 @@ from pathlib import Path
 from typing import Any
 
 
+def rank_here() -> tuple[int, int]:
+    """Which process this is of how many that were started to work together, as torchrun does, by RANK and WORLD_SIZE; (0, 1) alone.
+
+    Example:
+        >>> rank_here()
+        (0, 1)
+    """
+    rank, world = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
+    return (int(rank), int(world)) if rank.isdigit() and world.isdigit() and int(world) > 1 else (0, 1)
+
+
 def this_process() -> dict[str, Any]:
     """This process as it is written down: its number, when it was born (0 where the system does not tell), its machine.
 

@@ -14,7 +14,7 @@ from assay.face.job.knobs import KNOBS, Knobs, refuse_strange
 from assay.face.job.settings import Settings
 from assay.face.notebook import FindingList
 from assay.face.progress import Progress
-from assay.face.text_api import TEXT_KNOBS, is_text_run, refuse_text_knobs, train_text
+from assay.face.text_api import TEXT_KNOBS, Place, is_text_run, refuse_text_knobs, train_text
 
 if TYPE_CHECKING:
     from assay.face.loop_run import LoopRun
@@ -104,11 +104,13 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    on: str | None = None,
     **more: Unpack[Options],
 ) -> Run:
     """Audit, split, train a ladder of models, watch, evaluate, account, and keep it all as a run.
 
     Text files (.txt, .md, a folder of them) without a target are read as a text of which to learn the language.
+    Started by torchrun, process 0 does the job, all train its networks together, and each gets the run.
 
     Args:
         table: A pandas, Polars or Arrow table, a dict of arrays, a path, a glob or the name of a bundled sample.
@@ -129,17 +131,19 @@ def train(
         resume: Go on with the interrupted run in `out`; settings that are named again must be those that it began with.
         overwrite: Replace an earlier run in `out`.
         progress: Listener, instead of the terminal's progress bar.
+        on: "ray" hands the run to the Ray cluster at RAY_ADDRESS, or to one that is begun here for it, and brings its folder back.
         more: encoding, separator, missing, types or image_size, where inference is not wanted; and of the network of `model`: layers,
             width, heads, activation, dropout, pair, lr (a rate or "auto"), optimiser, batch, epochs, schedule, average, precision, clip;
             and of a language model: tokens, vocab, block, steps.
 
     Raises:
         InputError: the source or an option cannot be used.
-        RunError: the folder holds a run already, or cannot be written.
+        RunError: the folder holds a run already, or cannot be written; or the cluster cannot be reached.
     """
-    from assay.face import job
+    from assay.face.job.following import follow, leading
     from assay.face.job.settings import IN_MEMORY
     from assay.face.run import Run
+    from assay.train.crew import crew_here
 
     source = str(table) if isinstance(table, str | Path) else IN_MEMORY
     asked: dict[str, Any] = {
@@ -155,17 +159,32 @@ def train(
         "seed": seed,
         "budget": budget,
     }
-    resumed = _to_resume(out, source) if resume else None
-    with _listener(progress, quiet) as listener:
-        if is_text_run(table, target, resumed):
-            given = {**asked, "test": test, **more}
-            return Run(train_text(source, given, DEFAULTS, out=out, resumed=resumed, overwrite=overwrite, progress=listener))
-        asked |= _options(more, source)
-        if resumed is not None:
-            named = {**({"target": target} if target else {}), **{k: v for k, v in asked.items() if v != DEFAULTS[k]}}
-            return Run(job.resume(resumed, source=table if source else None, asked=named, config=read_config(), progress=listener))
-        settings = Settings(source=source, target=_target(target, source), **asked)
-        return Run(job.run(table, settings, out=out, overwrite=overwrite, config=read_config(), progress=listener))
+    crew = crew_here()
+    if crew.rank:
+        return Run(follow(crew, table if source == IN_MEMORY else None))
+    with _listener(progress, quiet) as listener, leading(crew) as lead:
+        place = Place(out, _to_resume(out, source) if resume else None, overwrite=overwrite, on=on)
+        place.refuse(source, crew.world)
+        if is_text_run(table, target, place.resumed):
+            done = train_text(source, {**asked, "test": test, **more}, DEFAULTS, place, listener)
+        else:
+            done = _train_table(table, source, target, {**asked, **_options(more, source)}, place, listener)
+        lead.folder = done
+    return Run(done)
+
+
+def _train_table(table: Any, source: str, target: str | None, asked: dict[str, Any], place: Place, progress: Progress) -> Path:
+    from assay.face import job
+
+    if place.resumed is not None:
+        named = {**({"target": target} if target else {}), **{k: v for k, v in asked.items() if v != DEFAULTS[k]}}
+        return job.resume(place.resumed, source=table if source else None, asked=named, config=read_config(), progress=progress)
+    settings = Settings(source=source, target=_target(target, source), **asked)
+    if place.on == "ray":
+        from assay.face.job.cluster import run_on_ray
+
+        return run_on_ray(settings, out=place.out, overwrite=place.overwrite, config=read_config(), progress=progress)
+    return job.run(table, settings, out=place.out, overwrite=place.overwrite, config=read_config(), progress=progress)
 
 
 def _options(given: Options, source: str) -> dict[str, Any]:

@@ -12,11 +12,13 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from assay.core.errors import AssayError, Interrupted
+from assay.core.errors import AssayError, Interrupted, LeaderEnded, OptionError
+from assay.core.process import rank_here
 
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE = 0, 1, 2
 EXIT_FAULT_OF_ASSAY = 70
 EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 130, 141
+TOGETHER = ("train", "demo")
 PLAIN = "assay.plain"
 TYPEWRITTEN = {"±": "+-", "→": "->", "–": "-", "—": "-", "…": "...", "−": "-", "×": "x", "·": ".", "│": "|", "█": "#"}
 
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     words = list(sys.argv[1:] if argv is None else argv)
     _open_closed_streams()
+    if rank_here()[0]:  # of several processes the first one speaks
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=PLAIN)
@@ -47,9 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _dispatch(words)
         sys.stdout.flush()
         return status
+    except LeaderEnded:  # whose status counts; torchrun ends all as soon as one ends badly
+        return EXIT_CLEAN
     except AssayError as problem:
         return _unusable(str(problem))
     except KeyboardInterrupt as stop:
+        if rank_here()[0]:
+            return EXIT_INTERRUPTED
         return _interrupted(words, stop.folder if isinstance(stop, Interrupted) else None)
     except BrokenPipeError:
         with contextlib.suppress(OSError, ValueError):
@@ -91,6 +99,11 @@ def _dispatch(words: list[str]) -> int:
         arguments = parse(words)
     except SystemExit as done:  # argparse ends so after --help and --version
         return int(done.code or 0)
+    rank, world = rank_here()
+    if world > 1 and arguments.command not in TOGETHER:
+        if rank:
+            raise LeaderEnded(f"process {rank} of {world} has no part in this command")
+        raise OptionError(f"{arguments.command} is for 1 process, and {world} were started; call it without torchrun")
     return int(arguments.run(arguments))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from assay.core.process import rank_here
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,17 +104,6 @@ def of_rank(purpose: str, crew: Crew) -> str:
     return f"{purpose} {crew.rank}" if crew.rank else purpose
 
 
-def is_one_of_many() -> bool:
-    """Whether this process was started as one of several, as torchrun does: by its RANK and WORLD_SIZE.
-
-    Example:
-        >>> is_one_of_many()
-        False
-    """
-    told = (os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", ""))
-    return all(text.isdigit() for text in told) and int(told[1]) > 1
-
-
 def crew_here() -> Crew:
     """The processes that this one was started among, or that its torch.distributed already knows; else it alone.
 
@@ -123,7 +113,7 @@ def crew_here() -> Crew:
     """
     distributed: Any = sys.modules.get("torch.distributed")
     is_theirs = distributed is not None and distributed.is_available() and distributed.is_initialized()
-    if not is_one_of_many() and not (is_theirs and distributed.get_world_size() > 1):
+    if rank_here()[1] == 1 and not (is_theirs and distributed.get_world_size() > 1):
         return Crew()
     from importlib.util import find_spec
 

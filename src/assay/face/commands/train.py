@@ -75,6 +75,12 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_text(train)
     _add_run_options(train, default_folder="runs/ and the source's name, numbered if there is one already")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same command")
+    train.add_argument(
+        "--on",
+        metavar="PLACE",
+        type=one_of("ray"),
+        help="ray: hand the run to the cluster at RAY_ADDRESS, else to one begun here; needs the extra ray",
+    )
     add_reading(train)
     train.set_defaults(run=run_train)
 
@@ -176,14 +182,20 @@ def run_train(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet or arguments.format == "json",
         resume=arguments.resume,
         overwrite=arguments.overwrite,
+        on=arguments.on,
         **reading_options(arguments),
-        **{knob: getattr(arguments, knob) for knob in (*KNOBS, *TEXT_KNOBS) if getattr(arguments, knob) not in (None, False)},
+        **{knob: getattr(arguments, knob) for knob in (*KNOBS, *TEXT_KNOBS) if _is_turned(getattr(arguments, knob))},
     )
     try:
         show_run(run, arguments)
     except KeyboardInterrupt as stop:
         raise Interrupted(run.folder) from stop
     return 0
+
+
+def _is_turned(value: object) -> bool:
+    """Whether an option was given; 0 is a value like any other."""
+    return value is not None and value is not False
 
 
 def newest_unfinished(parent: Path) -> Path:

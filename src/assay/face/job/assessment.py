@@ -12,6 +12,7 @@ from assay.core.ledger import Ledger, Side
 from assay.core.report import Report
 from assay.core.seeds import seed_for
 from assay.evaluate import Candidate, account, evaluate, learner_side, recommend
+from assay.face.job.following import call
 from assay.face.job.preparation import Parts
 from assay.face.job.rungs import Trained, train_one
 from assay.face.job.settings import Settings
@@ -123,7 +124,9 @@ def _without(leaks: tuple[str, ...], one: Trained, parts: Parts, settings: Setti
         return parts.loss.per_row(target, np.asarray(prediction))
     progress.note(f"training {one.name} again without {', '.join(leaks)}, to see what the leaks are worth")
     fewer = parts.without(leaks)
-    again = train_one(one.name, fewer, settings, None, progress, None if settings.budget is None else one.training.seconds)
+    seconds = None if settings.budget is None else one.training.seconds
+    call(settings, one.name, seconds, without=leaks)
+    again = train_one(one.name, fewer, settings, None, progress, seconds)
     return parts.loss.per_row(target, again.predict(fewer.encoded.take(fewer.split.test)))
 
 

@@ -17,6 +17,7 @@ from assay.core.errors import ExtraMissing
 from assay.core.files import read_json, write_json
 from assay.core.seeds import seed_for
 from assay.core.trace_evidence import TraceEvidence
+from assay.face.job.following import call_for_text
 from assay.face.job.language_settings import NEURAL, LanguageSettings
 from assay.face.progress import Progress
 from assay.model.language_ngram import MOST_TOKENS, Bigram, NGram, Unigram, growing
@@ -77,6 +78,8 @@ def climb(parts: LanguageParts, settings: LanguageSettings, keep: Path, progress
             yield kept
             continue
         try:
+            if name in NEURAL:
+                call_for_text(settings, name)
             trained = train_one(name, parts, settings, keep / name, progress)
         except ExtraMissing as problem:
             if settings.model == name:
@@ -90,7 +93,7 @@ def climb(parts: LanguageParts, settings: LanguageSettings, keep: Path, progress
         yield trained
 
 
-def train_one(name: str, parts: LanguageParts, settings: LanguageSettings, keep: Path, progress: Progress) -> TrainedLanguage:
+def train_one(name: str, parts: LanguageParts, settings: LanguageSettings, keep: Path | None, progress: Progress) -> TrainedLanguage:
     """Train one model on the fit tokens, and stop it by the validation tokens."""
     if name in NEURAL:
         return _network(name, parts, settings, keep, progress)
@@ -127,7 +130,7 @@ def shape_of(name: str, vocab: int, settings: LanguageSettings) -> dict[str, Any
     return {"vocab": vocab, **USUAL[name], **asked, **own, "block": settings.block, "dropout": settings.dropout}
 
 
-def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: Path, progress: Progress) -> TrainedLanguage:
+def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: Path | None, progress: Progress) -> TrainedLanguage:
     try:
         import torch
 
@@ -152,8 +155,8 @@ def _network(name: str, parts: LanguageParts, settings: LanguageSettings, keep: 
         valid=TokenData(torch.from_numpy(parts.valid.tokens.astype(np.int64)), settings.block),
         settings=loop_settings(name, settings, len(parts.fit.tokens)),
         seed=seed_for(settings.seed, name),
-        out=keep / "checkpoint",
-        resume=(keep / "checkpoint").is_dir(),
+        out=None if keep is None else keep / "checkpoint",
+        resume=keep is not None and (keep / "checkpoint").is_dir(),
         callbacks=(told,),
         budget_seconds=settings.budget,
         groups=model.groups(),

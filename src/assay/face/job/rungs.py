@@ -14,6 +14,7 @@ import numpy as np
 from assay.core.errors import ExtraMissing
 from assay.core.files import read_json, write_json
 from assay.core.seeds import seed_for
+from assay.face.job.following import call
 from assay.face.job.knobs import loop_of, shape_of
 from assay.face.job.preparation import Parts
 from assay.face.job.settings import Settings
@@ -79,6 +80,7 @@ def climb(parts: Parts, settings: Settings, keep: Path, progress: Progress) -> I
             continue
         try:
             share = None if left is None else max(left, 0.0) / (len(names) - place)
+            call(settings, name, share)
             trained = train_one(name, parts, settings, keep / name, progress, share)
         except ExtraMissing as problem:
             if settings.model == name:
