@@ -39,14 +39,21 @@ LOSSES = (
 )
 
 
-class Listener(Protocol):
-    """Who is told."""
-
-    def optimiser_made(self, optimiser: Optimizer) -> None:
-        """An optimiser has its parameters."""
+class LossListener(Protocol):
+    """Who is told of losses alone."""
 
     def before_backward(self, loss: Tensor) -> None:
         """A scalar loss is about to be carried back."""
+
+    def scaled(self, loss: Tensor, larger: Tensor) -> None:
+        """A loss was scaled up for half precision."""
+
+
+class Listener(LossListener, Protocol):
+    """Who is told of everything."""
+
+    def optimiser_made(self, optimiser: Optimizer) -> None:
+        """An optimiser has its parameters."""
 
     def stepped(self, optimiser: Optimizer) -> None:
         """An optimiser has stepped."""
@@ -56,9 +63,6 @@ class Listener(Protocol):
 
     def loss_computed(self, outputs: Tensor, targets: Tensor, loss: Tensor, arguments: Mapping[str, Any]) -> None:
         """One of PyTorch's loss functions was called."""
-
-    def scaled(self, loss: Tensor, larger: Tensor) -> None:
-        """A loss was scaled up for half precision."""
 
     def loader_made(self, loader: DataLoader[Any]) -> None:
         """A data loader was made."""
@@ -71,11 +75,11 @@ class Taps:
     """The taps of one program.
 
     Args:
-        listener: Who is told.
+        listener: Who is told; a `Listener` unless losses alone are tapped.
         trouble: Called once with what went wrong in the listener, which is told nothing more.
     """
 
-    def __init__(self, listener: Listener, trouble: Callable[[Exception], None]) -> None:
+    def __init__(self, listener: LossListener, trouble: Callable[[Exception], None]) -> None:
         self.listener, self.trouble = listener, trouble
         self.is_open = True
         self._is_inside = self._is_in_loss = False
@@ -94,25 +98,29 @@ class Taps:
             self._is_inside = False
 
     @contextmanager
-    def laid(self) -> Iterator[None]:
-        """Tap while the block runs."""
-        hook = register_optimizer_step_post_hook(lambda optimiser, _args, _more: self.tell("stepped", optimiser))
+    def laid(self, *, losses_only: bool = False) -> Iterator[None]:
+        """Tap while the block runs; only what is carried back where a framework tells the rest."""
         places: list[tuple[Any, str, Callable[[Any], Any]]] = [
-            (Optimizer, "__init__", self._after_init("optimiser_made")),
-            (Optimizer, "zero_grad", self._before("cleared")),
             (torch.autograd, "backward", self._backward),
             (torch.amp.GradScaler, "scale", self._scale),
-            (DataLoader, "__init__", self._after_init("loader_made")),
-            (loading._BaseDataLoaderIter, "__next__", self._next),
         ]
-        places += [(functional, name, self._loss) for name in LOSSES if hasattr(functional, name)]
+        if not losses_only:
+            places += [
+                (Optimizer, "__init__", self._after_init("optimiser_made")),
+                (Optimizer, "zero_grad", self._before("cleared")),
+                (DataLoader, "__init__", self._after_init("loader_made")),
+                (loading._BaseDataLoaderIter, "__next__", self._next),
+                *((functional, name, self._loss) for name in LOSSES if hasattr(functional, name)),
+            ]
+        hook = None if losses_only else register_optimizer_step_post_hook(lambda optimiser, _args, _more: self.tell("stepped", optimiser))
         was = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
         try:
             for (owner, name, original), (_, _, wrap) in zip(was, places, strict=True):
                 setattr(owner, name, wrap(original))
             yield
         finally:
-            hook.remove()
+            if hook is not None:
+                hook.remove()
             for owner, name, original in was:
                 setattr(owner, name, original)
 
