@@ -36,10 +36,9 @@ def evidence_of(recorder: Recorder, *, name: str, floor: FloorFacts | None = Non
     scaled = tuple(_scaled(w, scale) for w in windows)
     epochs = recorder.epochs
     modes = epochs.facts(recorder.steps)
-    last = looks.deep[-1] if looks.deep else None
-    if last is not None:
+    if looks.deep:
         modes = _with_look(modes, looks.deep)
-    has_valid = any(not math.isnan(v) for v in epochs.valid_loss)
+    has_valid = _has_numbers(epochs.valid_loss)
     return LoopEvidence(
         model=name,
         unit="bits/example" if scale != 1.0 else "loss",
@@ -63,18 +62,11 @@ def evidence_of(recorder: Recorder, *, name: str, floor: FloorFacts | None = Non
         windows=scaled,
         recent_loss=tuple(v * scale for v in losses.recent),
         spikes=tuple(_spike(s, scale) for s in losses.spikes),
-        valid_metric=tuple(epochs.valid_metric) if any(not math.isnan(v) for v in epochs.valid_metric) else (),
+        valid_metric=tuple(epochs.valid_metric) if _has_numbers(epochs.valid_metric) else (),
         epoch_step=tuple(epochs.steps),
         look_step=tuple(step for step, _ in looks.light),
         deep_step=tuple(look.step for look in looks.deep),
-        gradient_norm=tuple(_root(_total(n, "gradient_square")) for n in light),
-        raw_gradient_norm=tuple(n.get(("raw_gradient_norm",), math.nan) for n in light),
-        clip_factor=_clip_factors(recorder, light),
-        agreement=_series(light, "agreement"),
-        overshoot=_series(light, "overshoot"),
-        turn=_series(light, "turn"),
-        gradient_noise=_series(light, "gradient_noise"),
-        nonfinite_gradients=_series(light, "nonfinite_gradients"),
+        **_gradient_series(recorder, light),
         kept_gradient=looks.kept_gradient,
         steps_without_gradient=looks.steps_without_gradient,
         parts=layer_looks(recorder),
@@ -86,12 +78,30 @@ def evidence_of(recorder: Recorder, *, name: str, floor: FloorFacts | None = Non
         floor=floor or FloorFacts(),
         heads=_heads(recorder),
         recurrent=_recurrent(recorder),
-        held_out_booked=tuple(recorder.held_out.held_out()) if recorder.held_out is not None else (),
-        trained_booked=tuple(recorder.held_out.trained()) if recorder.held_out is not None else (),
+        **_bookings(recorder),
         overhead=recorder.governor.share,
         troubles=tuple(recorder.troubles),
         planned_steps=planned_steps,
     )
+
+
+def _gradient_series(recorder: Recorder, light: list[dict[Hashable, float]]) -> dict[str, Any]:
+    """What each light look says of the whole gradient and step."""
+    plain = ("agreement", "overshoot", "turn", "gradient_noise", "nonfinite_gradients", "raw_gradient_norm")
+    return {
+        "gradient_norm": tuple(_root(_total(n, "gradient_square")) for n in light),
+        "clip_factor": _clip_factors(recorder, light),
+        **{name: _series(light, name) for name in plain},
+    }
+
+
+def _has_numbers(values: list[float]) -> bool:
+    return any(not math.isnan(v) for v in values)
+
+
+def _bookings(recorder: Recorder) -> dict[str, Any]:
+    book = recorder.held_out
+    return {} if book is None else {"held_out_booked": tuple(book.held_out()), "trained_booked": tuple(book.trained())}
 
 
 def measured_floor(recorder: Recorder) -> FloorFacts:
