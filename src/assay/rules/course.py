@@ -17,6 +17,7 @@ STUCK_SHARE = 0.05
 STANDARD_ERRORS = 3.0
 FEWEST_STEPS = 30
 FEWEST_TO_RISE = 12
+FEWEST_TARGETS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def course(trace: LoopEvidence) -> Course | None:
     return Course(
         trace.steps,
         birth,
-        trace.opening,
+        opening(trace),
         min(_lowest(trace), fmean(last)),
         fmean(last),
         noise / math.sqrt(len(last)),
@@ -108,6 +109,12 @@ def course(trace: LoopEvidence) -> Course | None:
         slope_error,
         peak,
     )
+
+
+def opening(trace: LoopEvidence) -> float:
+    """Loss of the best constant, nan where fewer than 32 targets say what it is."""
+    known = trace.batch.rows * trace.batch.batches_seen
+    return math.nan if 0 < known < FEWEST_TARGETS else trace.opening
 
 
 def levels(trace: LoopEvidence, n: int = 8) -> list[float]:

@@ -13,7 +13,8 @@ from assay.rules.series import head, middle, seen, since, tail
 
 DEAD = 0.5
 QUIET = 0.4
-FEWEST_LOOKS = 3
+FEWEST_LOOKS = 2
+FEWEST_ROWS = 8
 NEGATIVE = -0.5
 LARGE_INPUT = 10.0
 LARGE_STEP = 0.1
@@ -23,9 +24,11 @@ FAMILY = ("relu", "relu6", "")
 def died(trace: LoopEvidence) -> Iterator[Finding]:
     """The finding "dead-relu" of a watched training, for its worst layer.
 
-    Dead is a unit that is 0 on all rows of three successive looks; a share of a half is named where it has lasted for two looks, and
-    where as many units have a gradient of exactly 0.
+    Dead is a unit that is 0 on all rows of up to three successive looks; a share of a half is named where it has lasted for two looks, and
+    where about as many units have a gradient of exactly 0. Batches under 8 rows say nothing.
     """
+    if 0 < trace.batch.rows < FEWEST_ROWS:
+        return
     dead = [part for part in hidden(trace) if part.activation in FAMILY and _has_died(part)]
     if not dead:
         return

@@ -10,14 +10,14 @@ from assay.core.loop_evidence import LoopEvidence
 from assay.rules.course import course
 
 LARGE = 20.0
-UNEQUAL = 300.0
+UNEQUAL = 1000.0
 TINY = 0.01
 
 
 def outsized(trace: LoopEvidence) -> Iterator[Finding]:
     """The finding "unnormalised-inputs" of a watched training.
 
-    Named where a feature's root mean square is over 20 as the first layer with weights is fed it; or the largest feature is 300 times the
+    Named where a feature's root mean square is over 20 as the first layer with weights is fed it; or the largest feature is 1000 times the
     smallest, or all are under a hundredth, and nothing was learned. A network whose first layer is a norm is left alone.
     """
     batch = trace.batch
@@ -30,7 +30,7 @@ def outsized(trace: LoopEvidence) -> Iterator[Finding]:
     ratio = widest / narrowest if narrowest > 0 else 1.0
     if widest > LARGE:
         said = f"a feature of root mean square {widest:.4g}"
-    elif stuck and ratio > UNEQUAL and widest > 1:
+    elif stuck and ratio > UNEQUAL and widest > 5:
         said = f"a feature {ratio:,.0f} times as large as another, root mean squares {widest:.3g} and {narrowest:.2g}, and nothing learned"
     elif stuck and widest < TINY:
         said = f"no feature over a root mean square of {widest:.2g}, and nothing learned"

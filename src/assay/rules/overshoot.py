@@ -20,6 +20,7 @@ ROSE = 1.5
 SURE = 0.01
 KEPT = 0.5
 ROUGH = 0.15
+AWAY = 2.0
 FEWEST_TO_BE_ROUGH = 40
 
 
@@ -31,7 +32,8 @@ def overshooting(trace: LoopEvidence) -> Iterator[Finding]:
         return
     if way is None or trace.steps < FEWEST_STEPS:
         return
-    harm, how = _harm(trace, way), _steps(trace)
+    harm = _harm(trace, way)
+    how = _steps(trace, is_rough=not way.is_stuck) or _runs_away(trace, way)
     if harm and how:
         yield _finding(trace, harm, how)
 
@@ -88,8 +90,18 @@ def _harm(trace: LoopEvidence, way: Course) -> str:
     return ""
 
 
-def _steps(trace: LoopEvidence) -> str:
-    """What is wrong with the steps, in words; "" where they are sound."""
+def _runs_away(trace: LoopEvidence, way: Course) -> str:
+    """Where no look tells of the steps: a loss that left its start far behind, or a rate that rose while it did."""
+    rates = [seen(group.learning_rate) for group in trace.groups if len(seen(group.learning_rate)) > 1]
+    grown = max((max(one) / one[0] for one in rates if one[0] > 0), default=1.0)
+    if way.has_risen and grown > 10:
+        return f"the rate grew {grown:,.0f}fold"
+    start = max(way.birth, way.opening) if way.opening > 0 else way.birth
+    return f"nothing else drives a loss to {way.now / start:.3g} times its start" if way.has_risen and way.now > AWAY * start > 0 else ""
+
+
+def _steps(trace: LoopEvidence, *, is_rough: bool) -> str:
+    """What is wrong with the steps, in words; "" where they are sound. A rough loss points at them by itself."""
     ratios = [middle(head(part.update_ratio, 3)) for part in hidden(trace) or in_order(trace)]
     early, late = middle(ratios), middle(middle(tail(part.update_ratio, 4)) for part in hidden(trace) or in_order(trace))
     worst = max(early if math.isfinite(early) else 0.0, late if math.isfinite(late) else 0.0)
@@ -98,6 +110,6 @@ def _steps(trace: LoopEvidence) -> str:
     uphill = seen(trace.overshoot)
     if len(uphill) >= 5 and middle(uphill) > UPHILL and sign_p(uphill) < SURE:
         return f"after {sum(one > 0 for one in uphill)} of {len(uphill)} steps the next slope points back (median {middle(uphill):.2f})"
-    if worst > LARGE_STEP and is_adaptive(trace):
+    if worst > LARGE_STEP and (is_rough or is_adaptive(trace)):
         return f"layers move by {worst:.0%} of their size a step"
     return ""

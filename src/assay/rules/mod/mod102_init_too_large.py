@@ -12,7 +12,7 @@ from assay.core.rule import rule
 from assay.rules.course import Course, course
 from assay.rules.depth import in_order, name, pushes
 from assay.rules.example_training import chain, falling, flat, steady, training
-from assay.rules.series import head, middle
+from assay.rules.series import head, middle, tail
 
 LARGE = 2.5
 GROWTH = 30.0
@@ -31,7 +31,8 @@ def init_too_large(trace: LoopEvidence) -> Iterator[Finding]:
         signal's size, 1.41 before ReLU, .58 is PyTorch's default); and it shows: the loss at birth is over three times
         that of the best constant, or over half of the tanh or sigmoid units are flat at the first look, or gradient times weight is over
         300 times the loss. Or the signal grows thirtyfold from the first layer's inputs to the last one's outputs, with the same harm.
-        A recurrent layer born over 6 is named at once: its gates are open or shut for good.
+        A recurrent layer born over 6 is named at once: its gates are open or shut for good. An embedding counts where every
+        row gets a gradient: it is the head too.
     Remedy: nn.init.kaiming_normal_ before ReLU, nn.init.xavier_normal_ before tanh; std .02 for embeddings that are the head too.
     Limits: Weights that were loaded may be large and sound: their loss at birth is low, so they are not named.
     References: He et al. 2015, Delving Deep into Rectifiers, section 2.2; Glorot and Bengio 2010.
@@ -39,10 +40,11 @@ def init_too_large(trace: LoopEvidence) -> Iterator[Finding]:
     way, parts = course(trace), in_order(trace)
     if not parts or not trace.look_step:
         return
-    large = [part for part in parts if part.birth_scale > LARGE and not part.normed and not _one_input(part)]
+    large = [part for part in parts if part.birth_scale > LARGE and not part.normed and part.fan_in > 3]
+    large += [part for part in trace.parts if part.kind == "embedding" and part.birth_scale > LARGE and _is_head(part)]
     growth = _growth(parts)
     harm = _harm(trace, way, parts)
-    if not harm or not (large or growth > GROWTH):
+    if not harm or not (large or (growth > GROWTH and middle(part.birth_scale for part in parts) > 1.02)):
         return
     worst = max(large, key=lambda part: part.birth_scale) if large else max(parts, key=_gain)
     yield Finding(
@@ -57,8 +59,8 @@ def init_too_large(trace: LoopEvidence) -> Iterator[Finding]:
     )
 
 
-def _one_input(part: LayerLooks) -> bool:
-    return part.fan_in < 4
+def _is_head(part: LayerLooks) -> bool:
+    return bool(tail(part.quiet_units, 1)) and max(tail(part.quiet_units)) == 0
 
 
 def _gain(part: LayerLooks) -> float:
@@ -68,7 +70,7 @@ def _gain(part: LayerLooks) -> float:
 
 def _growth(parts: list[LayerLooks]) -> float:
     before, after = middle(head(parts[0].input_rms, 1)), middle(head(parts[-1].output_rms, 1))
-    return after / before if before > 0 and len(parts) > 2 and math.isfinite(after) else 0.0
+    return after / before if before > 0 and len(parts) > 1 and math.isfinite(after) else 0.0
 
 
 def _harm(trace: LoopEvidence, way: Course | None, parts: list[LayerLooks]) -> str:
@@ -79,6 +81,9 @@ def _harm(trace: LoopEvidence, way: Course | None, parts: list[LayerLooks]) -> s
     full = max((middle(head(part.saturated_share, 1)) for part in parts if head(part.saturated_share, 1)), default=0.0)
     if full > FLAT_SHARE:
         return f"{full:.0%} of a layer's activations on their flat ends at the first look"
+    many = sum(part.birth_scale > LARGE and not part.normed for part in parts) * 2 >= len(parts)
+    if not trace.opening > 0 and many and _growth(parts) > 5:
+        return f"loss {birth:.4g} at birth"
     gates = max((part.birth_scale for part in parts if part.kind == "recurrent"), default=0.0)
     if gates > LARGE_GATES:
         return f"gates are open or shut whatever they are fed (in {trace.steps:,} steps)"

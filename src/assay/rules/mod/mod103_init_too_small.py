@@ -59,7 +59,7 @@ def _kept(parts: list[LayerLooks], *, late: bool = False) -> float:
     """Spread over rows of the last layer's outputs over the size of the first one's inputs."""
     pick = tail if late else head
     before, after = middle(pick(parts[0].input_rms, 2)), middle(pick(parts[-1].output_spread, 2))
-    return after / before if before > 0 and math.isfinite(after) else 1.0
+    return after / before if before > 0 and after > 0 and math.isfinite(after) else 1.0
 
 
 @init_too_small.bad

@@ -25,7 +25,7 @@ def unnormalised_inputs(trace: TraceEvidence) -> Iterator[Finding]:
     How it is detected: The root mean square of a number column as the first layer is fed it, sqrt(mean^2 + spread^2), is over 20.
         Measured on breast cancer, German credit and diabetes, all columns scaled alike, as share of the opening balance won on
         test rows: size 1: .91, .26, .46; size 10: .94, .20, .46; size 30: .90, .11, .43; size 100: .70, .03, .39; 1000: none.
-        In a watched loop as the first layer with weights is fed it; also features 300 times as large as others, or all under a
+        In a watched loop as the first layer with weights is fed it; also features 1000 times as large as others, or all under a
         hundredth, where nothing was learned.
     Remedy: Subtract the training mean and divide by the training standard deviation; take logarithms of heavy tails first.
     Limits: Inputs that are far too small starve as well, but rare indicators are small and sound, so they are not named while the

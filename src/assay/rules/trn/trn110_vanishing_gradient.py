@@ -17,8 +17,11 @@ from assay.rules.series import middle, seen, tail
 STUCK_RATIO = 3e-3
 IDLE_RATIO = 1e-3
 IDLE_STEP = 1e-5
+HOPELESS_RATIO = 1e-5
+LEARNED = 0.75
 REACH = 1e-3
 FEWEST_LOOKS = 3
+FEWEST_STEPS = 20
 
 
 @rule("TRN110", "vanishing-gradient", severity=Severity.ERROR, since="0.2")
@@ -27,10 +30,10 @@ def vanishing_gradient(trace: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: What the first layers make of the inputs stays as it was drawn; the last layers learn from noise.
     How it is detected: Through layers: the first hidden layer's gradient (root mean square, median of the last looks) over the last
-        layer's, as it is and divided by what each layer is fed (so that sparse or large inputs do not count). Named where both are
-        under 1/300 and the loss is within 5 % of knowing nothing after 30 steps; or under 1/1000 and the first layer's steps are
-        under a hundred-thousandth of its weights. Through time: the gradient at a sequence's first step under 1/1000 of that at
-        its last, and the loss as little moved.
+        one's, as it is and divided by what each layer is fed (so that sparse or large inputs do not count). Named where both are under
+        1/300 and the loss is within 5 % of knowing nothing after 30 steps; under 1/1000 and the first layer moves by less than a
+        hundred-thousandth of itself a step; or under 1/100,000 while less than three quarters was learned. Through time: the gradient
+        at a sequence's first step under 1/1000 of that at its last, and the loss as little moved.
     Remedy: ReLU or GELU in place of sigmoid and tanh, He's variance, norm layers, skip connections; in time an LSTM or GRU with a
         forget gate that is born open, or shorter sequences.
     Limits: A gradient of exactly 0 is another fault (dead units, a cut graph). A recurrent layer that need not remember has as
@@ -51,24 +54,23 @@ def _through_layers(trace: LoopEvidence, way: Course) -> Iterator[Finding]:
         return
     first, last = behind[0], layers[-1]
     ratio = middle(tail(first.gradient_rms)) / middle(tail(last.gradient_rms))
-    fed = _fed(last) / _fed(first) if _fed(first) > 0 else math.nan
+    fed = middle(tail(last.input_rms)) / (middle(tail(first.input_rms)) or math.nan)
     signal = ratio * fed if math.isfinite(fed) else ratio
     step = middle(tail(first.update_ratio))
-    if not ((max(ratio, signal) < STUCK_RATIO and way.is_stuck) or (max(ratio, signal) < IDLE_RATIO and step < IDLE_STEP)):
+    worst = max(ratio, signal)
+    stuck = worst < STUCK_RATIO and way.is_stuck
+    idle = worst < IDLE_RATIO and step < IDLE_STEP
+    hopeless = worst < HOPELESS_RATIO and way.steps >= FEWEST_STEPS and not way.learned_share > LEARNED
+    if not (stuck or idle or hopeless):
         return
-    per_layer = signal ** (1 / max(1, layers.index(last) - layers.index(first)))
     yield Finding(
         {"model": trace.model, "layer": name(first), "step": trace.look_step[0]},
-        saw=f"gradient of {name(first)} is {ratio:.1e} of that of {name(last)}, {len(layers) - 1} layers behind it; the signal shrinks to "
-        f"{per_layer:.2g} of itself a layer; {name(first)} moves by {step:.1e} of its size a step; loss {way.now:.4g} after {way.steps:,} "
+        saw=f"gradient of {name(first)} is {ratio:.1e} of that of {name(last)}, {len(layers) - 1} layers behind it; "
+        f"{name(first)} moves by {step:.1e} of its size a step; loss {way.now:.4g} after {way.steps:,} "
         f"steps, {way.reference:.4g} for knowing nothing",
         expected=f"a ratio over {STUCK_RATIO:g}, or a first layer that moves by over {IDLE_STEP:g} of its size a step",
         remedy=_remedy(behind),
     )
-
-
-def _fed(part: LayerLooks) -> float:
-    return middle(tail(part.input_rms))
 
 
 def _remedy(layers: list[LayerLooks]) -> str:

@@ -16,7 +16,7 @@ from assay.rules.series import head, middle, seen
 GROWTH = 100.0
 PUSH = 1e4
 PER_LAYER = 1e3
-REACH = 1e3
+REACH = 1e2
 
 
 @rule("TRN111", "exploding-gradient", severity=Severity.ERROR, since="0.2")
@@ -27,7 +27,7 @@ def exploding_gradient(trace: LoopEvidence) -> Iterator[Finding]:
     How it is detected: Only where the loss is harmed: it rose above its start, stayed within 5 % of knowing nothing, or is not finite.
         Then any of: the sum over layers of |gradient| |weight| / |loss| is over 10,000 (about the depth in a sound network, whatever
         the loss's unit); the norm before clipping grew to 100 times that of the first looks; the first layer's gradient, for
-        what it is fed, is 1000 times the last one's; a recurrent layer's gradient at the first step is 1000 times that at the last.
+        what it is fed, is 1000 times the last one's; a recurrent layer's gradient at the first step is 100 times that at the last.
     Remedy: torch.nn.utils.clip_grad_norm_ before the step; He's or orthogonal weights, norm layers; a lower rate where the norm grew
         only after steps were taken.
     Limits: A huge norm alone is not named: targets in thousands have one, and Adam and clipping live with it.

@@ -11,9 +11,10 @@ from assay.core.rule import rule
 from assay.rules.course import course
 from assay.rules.depth import highest_rate, in_order, largest_ratio, pushes
 from assay.rules.example_training import chain, falling, flat, group, steady, training
-from assay.rules.series import middle, tail
+from assay.rules.series import middle, seen, tail
 
 STEP = 2e-4
+HOPELESS = 3e-5
 LEARNED = 0.1
 FULL_STEP = 1e-3
 WORTH = 1e-5
@@ -27,8 +28,9 @@ def lr_too_low(trace: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: The training ends long before the network does; it looks like a hard problem or a model that is too small.
     How it is detected: After 30 steps all of: less than a tenth of the loss of knowing nothing is gone; all layers but one move by less
-        than a five-thousandth of their size a step; the gradient would pay: a step of a thousandth of the weights would take over a
-        hundred-thousandth of the loss; the rate is not on its way up; and the weights were drawn, not loaded.
+        than a five-thousandth of their size a step, reckoned at the present rate; the gradient would pay: a step of a thousandth of the
+        weights would take over a hundred-thousandth of the loss; the rate is not on its way up (unless its steps are under a
+        hundred-thousandth even now); and the weights were drawn, not loaded.
     Remedy: Multiply the rate by ten until the loss falls faster no more; a one-cycle schedule finds the place by itself.
     Limits: A network that was loaded from elsewhere is fine-tuned at small rates on purpose. Where nothing can be learned the
         gradient is noise but not small; then `plateau-vs-floor` says so.
@@ -37,10 +39,10 @@ def lr_too_low(trace: LoopEvidence) -> Iterator[Finding]:
     way = course(trace)
     if way is None or trace.steps < FEWEST_STEPS or len(trace.look_step) < FEWEST_LOOKS or way.has_risen:
         return
-    step, push = largest_ratio(trace), middle(tail(pushes(trace)))
+    step, push = largest_ratio(trace) * _risen(trace), middle(tail(pushes(trace)))
     if not (way.learned_share < LEARNED and 0 < step < STEP and push * FULL_STEP > WORTH):
         return
-    if _is_warming_up(trace) or _was_loaded(trace) or _was_made_small(trace) or _says_nothing(trace):
+    if (_risen(trace) > 1.01 and step > HOPELESS) or _was_loaded(trace) or _was_made_small(trace) or _says_nothing(trace):
         return
     rate = highest_rate(trace)
     factor = 10.0 ** min(4, max(1, round(math.log10(FULL_STEP / step))))
@@ -48,14 +50,18 @@ def lr_too_low(trace: LoopEvidence) -> Iterator[Finding]:
         {"model": trace.model, "step": 0},
         saw=f"layers move by {step:.1e} of their size a step"
         + (f" at a rate of {rate:.3g}" if rate > 0 else "")
-        + f"; {way.learned_share:.1%} of the loss is gone after {way.steps:,} steps ({way.reference:.4g} to {way.now:.4g})",
+        + f"; {max(0.0, way.learned_share):.1%} of the loss is gone after {way.steps:,} steps ({way.reference:.4g} to {way.now:.4g})",
         expected=f"steps of about {FULL_STEP:g} of a layer's size, or over {LEARNED:.0%} learned",
         remedy=f"lr={rate * factor:.2g}" if rate > 0 else f"a rate {factor:g} times as large",
     )
 
 
-def _is_warming_up(trace: LoopEvidence) -> bool:
-    return any(len(g.learning_rate) > 1 and g.learning_rate[-1] > 1.01 * middle(g.learning_rate[:-1]) for g in trace.groups)
+def _risen(trace: LoopEvidence) -> float:
+    """How many times as large as at the looks the rate is now; looks are dense at the start, and a warm-up goes on after them."""
+    at = middle(trace.look_step) / max(1, trace.steps)
+    rates = max((seen(one.learning_rate) for one in trace.groups), key=len, default=[])
+    then = rates[int(at * (len(rates) - 1))] if rates else 0.0
+    return max(1.0, rates[-1] / then) if then > 0 else 1.0
 
 
 def _was_loaded(trace: LoopEvidence) -> bool:
