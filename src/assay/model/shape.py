@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from assay.core.errors import OptionError, nearest
 
@@ -19,10 +20,30 @@ BIRTHS = {
     "selu": "lecun",
 }
 ACTIVATION_NAMES = tuple(BIRTHS)
+# How the words' features become one vector a text.
+POOLS = ("max", "mean", "attention", "last")
 # What a person may set of a shape, where a family has it.
 SHAPE_KNOBS = ("layers", "width", "heads", "activation", "dropout", "pair", "loss")
 # How the encoder of a siamese network learns; the ledger counts in another loss.
 PAIR_LOSSES = ("contrastive", "triplet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextShape:
+    """What networks that read texts word by word have in common.
+
+    Attributes:
+        hidden: Units of the layers between the texts' vectors and the output; None for one of `width` where there are other columns.
+        vocab: At most so many words are told apart.
+        longest: At most so many words of a text are read.
+        bins, scaled: Of the numbers beside the texts, as the MLP's.
+    """
+
+    hidden: tuple[int, ...] | None = None
+    vocab: int = 20_000
+    longest: int = 256
+    bins: int = 64
+    scaled: bool = True
 
 
 def check_name(what: str, name: str, known: Iterable[str]) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from assay.core.errors import OptionError
 from assay.model.neural import NeuralModel
-from assay.model.shape import ACTIVATION_NAMES, check_name, check_share, check_sizes
+from assay.model.shape import ACTIVATION_NAMES, POOLS, TextShape, check_name, check_share, check_sizes
 from assay.model.text_input import TextInput, told_of_texts
-from assay.model.text_recurrent import POOLS
 from assay.model.transformer_shape import TransformerShape
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ USUAL_ROWS_READ = 25_000
 
 
 @dataclass(frozen=True)
-class EncoderShape:
+class EncoderShape(TextShape):
     """What a transformer on rows is built like.
 
     Attributes:
@@ -35,10 +34,6 @@ class EncoderShape:
         position: How the order of words is told: "rope", "learned", "sinusoidal", "relative", "alibi" or "none". Columns have no order.
         pool: How the words' features become one vector a text: "max", "mean", "attention" or "last".
         dropout: Share of vectors, attention weights and what blocks add silenced at each training step.
-        hidden: Units of the layers between the texts' vectors and the output; None for one of `width` where there are other columns.
-        vocab: At most so many words are told apart.
-        longest: At most so many words of a text are read.
-        bins, scaled: Of the numbers, as the MLP's.
     """
 
     layers: int = 2
@@ -48,11 +43,6 @@ class EncoderShape:
     position: str = "rope"
     pool: str = "mean"
     dropout: float = 0.2
-    hidden: tuple[int, ...] | None = None
-    vocab: int = 20_000
-    longest: int = 256
-    bins: int = 64
-    scaled: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no network could be."""

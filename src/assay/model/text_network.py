@@ -12,6 +12,7 @@ from assay.core.errors import OptionError, nearest
 from assay.model.dropout import Dropout
 from assay.model.mlp_network import Network
 from assay.model.neural_network import NeuralNetwork
+from assay.model.shape import POOLS
 from assay.model.transformer import mean_of_tokens
 from assay.model.unborn import unborn_linear, unborn_table
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from assay.model.text_input import TextInput, TextTensors
     from assay.model.text_reader import Reader
-
-POOLS = ("max", "mean", "attention", "last")
 
 
 class Pool(nn.Module):

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from assay.core.errors import OptionError
 from assay.model.neural import NeuralModel
-from assay.model.shape import check_name, check_share, check_sizes
+from assay.model.shape import POOLS, TextShape, check_name, check_share, check_sizes
 from assay.model.text_input import TextInput, told_of_texts
 
 if TYPE_CHECKING:
     from assay.model.contract import Rows
     from assay.model.text_network import TextNetwork
 
-POOLS = ("max", "mean", "attention", "last")
 # Measured on messages and sentences: best after 9 to 25 epochs of 200 texts, 4 to 13 of 1,000, 6 of 4,000, 3 of 7,500.
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 40
 USUAL_ROWS_READ = 16_000
 
 
 @dataclass(frozen=True)
-class RecurrentShape:
+class RecurrentShape(TextShape):
     """What a recurrent network on texts is built like.
 
     Attributes:
@@ -32,10 +31,6 @@ class RecurrentShape:
         both: Read from the last word to the first too.
         pool: How the words' features become one vector a text: "max", "mean", "attention" or "last".
         dropout: Share of words' vectors and of pooled features silenced at each training step.
-        hidden: Units of the layers between the texts' vectors and the output; None for one of `width` where there are other columns.
-        vocab: At most so many words are told apart.
-        longest: At most so many words of a text are read.
-        bins, scaled: Of the numbers beside the texts, as the MLP's.
     """
 
     layers: int = 1
@@ -43,11 +38,6 @@ class RecurrentShape:
     both: bool = True
     pool: str = "max"
     dropout: float = 0.3
-    hidden: tuple[int, ...] | None = None
-    vocab: int = 20_000
-    longest: int = 256
-    bins: int = 64
-    scaled: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no network could be."""

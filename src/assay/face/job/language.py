@@ -19,7 +19,7 @@ from assay.face.config import Config
 from assay.face.job.language_parts import LanguageParts, prepare
 from assay.face.job.language_rungs import TrainedLanguage, climb
 from assay.face.job.language_settings import NEURAL, LanguageSettings
-from assay.face.job.stages import Stages, finished, publish, refuse_others, stem_of, versions
+from assay.face.job.stages import Stages, finished, publish, reopened, stem_of, versions
 from assay.face.language_view import TEXT_LACKS
 from assay.face.progress import Noting, Progress, Silent
 from assay.model.language_generate import Sampling, written
@@ -115,10 +115,7 @@ def resume(
         RunError: there is no such run, it began with other settings or text, or another process is at work on it.
     """
     listener = progress or Silent()
-    folder = RunFolder.open(Path(path))
-    record = folder.record()
-    settings = LanguageSettings.from_json(record["config"])
-    refuse_others(folder.path, settings, asked or {})
+    folder, record, settings = reopened(path, LanguageSettings, asked or {})
     if record["state"] == "finished":
         listener.note(f"{path} is finished already; nothing is left to do")
         return folder.path

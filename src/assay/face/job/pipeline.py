@@ -22,7 +22,7 @@ from assay.face.job.assessment import assess
 from assay.face.job.preparation import Parts, prepare, read_source
 from assay.face.job.rungs import Trained, climb
 from assay.face.job.settings import IN_MEMORY, Settings
-from assay.face.job.stages import Stages, finished, publish, refuse_others, stem_of, versions
+from assay.face.job.stages import Stages, finished, publish, reopened, stem_of, versions
 from assay.face.progress import Noting, Progress, Silent
 from assay.model.family import family
 from assay.train.folder import RunFolder, free_name
@@ -122,10 +122,7 @@ def resume(
         RunError: there is no such run, it began with other settings or rows, or another process is at work on it.
     """
     listener = progress or Silent()
-    folder = RunFolder.open(Path(path))
-    record = folder.record()
-    settings = Settings.from_json(record["config"])
-    refuse_others(folder.path, settings, asked or {})
+    folder, record, settings = reopened(path, Settings, asked or {})
     if record["state"] == "finished":
         listener.note(f"{path} is finished already; nothing is left to do")
         return folder.path

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 from assay.core.errors import Interrupted, RunError
 from assay.core.evidence import Evidence
@@ -24,7 +24,16 @@ from assay.train.folder import RunFolder
 if TYPE_CHECKING:
     from assay.core.report import Report
 
+S = TypeVar("S", bound="Kept")
 LIBRARIES = ("assay", "numpy", "polars", "scikit-learn", "scipy", "torch")
+
+
+class Kept(Protocol):
+    """Settings that a run's record holds."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The settings that these data describe."""
 
 
 @dataclass
@@ -89,6 +98,19 @@ def finished(folder: RunFolder, work: Callable[[], None]) -> Path:
         raise
     folder.update(state="finished")
     return folder.path
+
+
+def reopened(path: str | Path, kind: type[S], asked: Mapping[str, Any]) -> tuple[RunFolder, dict[str, Any], S]:
+    """The folder of an interrupted run, its record, and the settings that it began with.
+
+    Raises:
+        RunError: there is no such run, or it began with other settings than are asked for now.
+    """
+    folder = RunFolder.open(Path(path))
+    record = folder.record()
+    settings = kind.from_json(record["config"])
+    refuse_others(folder.path, settings, asked)
+    return folder, record, settings
 
 
 def refuse_others(path: Path, settings: object, asked: Mapping[str, Any]) -> None:

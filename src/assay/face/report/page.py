@@ -73,7 +73,6 @@ def common(view: RunView) -> dict[str, Any]:
         "memorises": is_told_memorising,
         "alarm": bool(leaking_columns(view)),
         "options": [(name, value) for name, value in view.config.items() if value not in (None, "", (), [], {}, False)],
-        "style": _data("style.css"),
         "pages": rule_pages(view),
         "shown": shown,
         "folded": folded,
