@@ -11,16 +11,20 @@ from assay.rules.curve import rise
 
 FEWEST_EPOCHS = 4
 FEWEST_EPOCHS_AFTER = 3
-RISE_SHARE = 0.1
+RISE_SHARE = 0.07
+SMALL_RISE_SHARE = 0.02
+BY_HEART_SHARE = 0.03
 GAP_SHARE = 0.5
 NOISES = 4.0
+TREND_Z = 3.0
 
 
 def overfitted(loop: LoopEvidence) -> Iterator[Finding]:
     """The finding "overfitting" of a watched training, from its losses an epoch.
 
     Named once the validation loss has left its best epoch for good while the training loss fell on: three epochs and more later it lies
-    higher by more than a tenth of what had been learned and more than four times the noise of one epoch.
+    higher by more than four times the noise of one epoch and by 7 % of what had been learned, or of itself where the training loss is
+    under 3 % of it. Or the two have parted by half of what was learned on training rows, and the validation loss no longer falls.
     """
     valid, train = loop.valid_loss, loop.train_loss
     n = min(len(valid), len(train))
@@ -32,10 +36,12 @@ def overfitted(loop: LoopEvidence) -> Iterator[Finding]:
     learned = start - valid[seen.best]
     if seen.epochs < FEWEST_EPOCHS_AFTER or train[-1] >= train[seen.best]:
         return
-    rises = seen.size > max(RISE_SHARE * learned, RISE_SHARE * RISE_SHARE * abs(start)) and seen.size > NOISES * seen.noise
-    gap = valid[-1] - train[-1]
+    best, gap = valid[seen.best], valid[-1] - train[-1]
+    sure = seen.size > NOISES * seen.noise or (seen.size > 2 * seen.noise and seen.trend_z > TREND_Z)
+    rises = sure and seen.size > max(RISE_SHARE * learned, SMALL_RISE_SHARE * abs(start))
+    by_heart = sure and train[-1] < BY_HEART_SHARE * valid[-1] and seen.size > max(RISE_SHARE * best, SMALL_RISE_SHARE * abs(start))
     opened = gap > GAP_SHARE * (start - train[-1]) > 0 and seen.size > seen.noise and gap > NOISES * seen.noise
-    if not (rises or opened):
+    if not (rises or by_heart or opened):
         return
     at = {"model": loop.model, "epoch": seen.best + 1}
     step = loop.epoch_step[seen.best] if seen.best < len(loop.epoch_step) else -1
@@ -45,7 +51,7 @@ def overfitted(loop: LoopEvidence) -> Iterator[Finding]:
         at,
         saw=f"validation loss {valid[seen.best]:.4g} {loop.unit} at epoch {seen.best + 1} and {valid[-1]:.4g} at epoch {n}, "
         f"while the training loss fell from {train[seen.best]:.4g} to {train[-1]:.4g}",
-        expected=f"a rise under {max(RISE_SHARE * learned, NOISES * seen.noise):.2g} after the best epoch",
+        expected=f"a rise under {max(RISE_SHARE * min(learned, best), NOISES * seen.noise):.2g} after the best epoch",
         remedy=f"keep the weights of epoch {seen.best + 1} (early stopping); to go lower: more rows, {_cure(loop)}",
         price=max(0.0, seen.size),
         unit=loop.unit,

@@ -12,6 +12,7 @@ from assay.rules.course import course
 from assay.rules.floor import inputs_tell
 
 FEWEST_STEPS = 60
+FEWEST_STEPS_OF_TOKENS = 120
 LEARNED_SHARE = 0.03
 NOTHING_P = 0.05
 
@@ -23,8 +24,8 @@ def data_label_mismatch(loop: LoopEvidence) -> Iterator[Finding]:
     Why it matters: Inputs shuffled without their labels, a file list sorted another way than its table, labels off by a row: nothing can
         be learned but the rows by heart, and the optimiser is blamed.
     How it is detected: Nearest neighbours in the inputs tell under 2 % of the targets, with a p-value over .05 by shuffled targets, on
-        100 rows and more; and the model agrees: after 60 steps it has won under 3 % of the opening loss, or it wins on training rows
-        what validation rows do not keep at all. Or all targets seen in a whole epoch are one and the same.
+        100 rows and more; and the model agrees: after 60 steps (120 of tokens) it has won under 3 % of the
+        opening loss, or wins on training rows what validation rows do not keep. Or all targets seen in a whole epoch are one and the same.
     Remedy: Show ten rows with their labels; shuffle inputs and labels with one permutation; join by a key, not by place.
     Limits: Relations that no neighbour shows (parity, order of tokens) look like none while the model has not learned them. True
         noise, where inputs know nothing, gives the same picture.
@@ -38,7 +39,8 @@ def data_label_mismatch(loop: LoopEvidence) -> Iterator[Finding]:
         return
     seen = course(loop)
     floor = loop.floor
-    if seen is None or loop.steps < FEWEST_STEPS or inputs_tell(loop) is not False or floor.target_p <= NOTHING_P:
+    fewest = FEWEST_STEPS_OF_TOKENS if loop.batch.input_kind == "tokens" else FEWEST_STEPS
+    if seen is None or loop.steps < fewest or inputs_tell(loop) is not False or floor.target_p <= NOTHING_P:
         return
     stuck = seen.learned_share < LEARNED_SHARE
     by_heart = bool(loop.valid_loss) and min(loop.valid_loss) > (1 - LEARNED_SHARE) * seen.reference

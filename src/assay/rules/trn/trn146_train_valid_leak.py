@@ -22,7 +22,7 @@ def train_valid_leak(loop: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: A model cannot know new rows better than those it learns from. Where it does, the validation rows are easier, or
         they are training rows that were met already, and the validation loss promises too much.
-    How it is detected: In each of the last 5 epochs the validation loss lies under the mean loss of the epoch's last tenth of batches;
+    How it is detected: In each of 5 epochs in a row the validation loss lies under the mean loss of the epoch's last tenth of batches;
         the mean difference is over 4 standard errors and over a tenth of what was learned. Not judged with dropout or batch norm in the
         model, whose training loss is worse by design.
     Remedy: Look for rows in both parts (`assay check` names them), and for a validation set that was filtered.
@@ -32,23 +32,30 @@ def train_valid_leak(loop: LoopEvidence) -> Iterator[Finding]:
     epochs = min(len(loop.valid_loss), len(loop.epoch_step))
     if epochs < FEWEST_EPOCHS or loop.modes.dropout > 0 or loop.modes.batch_norms or not math.isfinite(loop.opening):
         return
-    lasts = [_end_of(loop, i) for i in range(epochs - FEWEST_EPOCHS, epochs)]
-    valid = loop.valid_loss[epochs - FEWEST_EPOCHS : epochs]
-    gaps = [at.mean - v for at, v in zip(lasts, valid, strict=True)]
-    if not all(gap > 0 for gap in gaps):
-        return
-    gap = math.fsum(gaps) / FEWEST_EPOCHS
     noise = rise(loop.valid_loss).noise
-    error = math.hypot(*(at.error for at in lasts), noise * math.sqrt(FEWEST_EPOCHS)) / FEWEST_EPOCHS
-    learned = loop.opening - valid[-1]
-    if gap <= STANDARD_ERRORS * error or gap <= BETTER_SHARE * learned:
+    ends = [_end_of(loop, i) for i in range(epochs)]
+    found = [seen for first in range(epochs - FEWEST_EPOCHS + 1) if (seen := _better(loop, ends, first, noise)) is not None]
+    if not found:
         return
+    _, gap, error, last = max(found)
     yield Finding(
-        {"model": loop.model, "epoch": epochs},
-        saw=f"validation loss {valid[-1]:.4g} {loop.unit}, {gap:.3g} under that of the training batches just before it, in 5 epochs of 5",
+        {"model": loop.model, "epoch": last + 1},
+        saw=f"validation loss {loop.valid_loss[last]:.4g} {loop.unit} at epoch {last + 1}; over 5 epochs {gap:.3g} under that of the "
+        "training batches just before",
         expected=f"a validation loss at or above them (within {STANDARD_ERRORS * error:.2g})",
         remedy="look for validation rows among the training rows: len(set(map(tuple, valid)) & set(map(tuple, train)))",
     )
+
+
+def _better(loop: LoopEvidence, ends: list[Level], first: int, noise: float) -> tuple[float, float, float, int] | None:
+    """Over five epochs: how sure the gap is, the gap, its error, and the last epoch; None where there is none."""
+    epochs = range(first, first + FEWEST_EPOCHS)
+    gaps = [ends[i].mean - loop.valid_loss[i] for i in epochs]
+    gap = math.fsum(gaps) / FEWEST_EPOCHS
+    error = math.hypot(*(ends[i].error for i in epochs), noise * math.sqrt(FEWEST_EPOCHS)) / FEWEST_EPOCHS
+    learned = loop.opening - loop.valid_loss[epochs[-1]]
+    is_found = all(one > 0 for one in gaps) and gap > STANDARD_ERRORS * error and gap > BETTER_SHARE * learned > 0
+    return (gap / error if error > 0 else math.inf, gap, error, epochs[-1]) if is_found else None
 
 
 def _end_of(loop: LoopEvidence, epoch: int) -> Level:
