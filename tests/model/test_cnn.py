@@ -8,8 +8,8 @@ from tests.model.pictures import rows_of, table_of
 
 from assay.core.errors import OptionError
 from assay.evaluate import learner_side
-from assay.model.cnn import Cnn, CnnShape
-from assay.model.cnn_network import augmented
+from assay.model.cnn import BLOCKS, Cnn, CnnShape
+from assay.model.cnn_network import CnnNetwork, augmented
 from assay.model.contract import Rows
 from assay.model.encoder import Encoder
 from assay.model.snapshots import Snapshots
@@ -174,6 +174,39 @@ def test_images_of_any_size_go_through(size: tuple[int, int]) -> None:
     model = built(rows, shape=CnnShape(layers=3, width=2))
     model.network.train()
     assert model.network(model.inputs(rows.data)).shape == (12, 2)
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_every_kind_of_block_is_built_as_it_is_told_and_learns(kind: str, norm: str) -> None:
+    rows = rows_for("log", 16)
+    shape = CnnShape(layers=2, width=4, block=kind, norm=norm)
+    model = built(rows, shape=shape)
+    assert kind in model.describe()
+    knobs = Settings(learning_rate=1e-2, epochs=8, batch_rows=16, restore=False, schedule="constant")
+    before = LOSSES["log"].mean(rows.target, model.predict(rows.data))
+    fit_model(model, rows, rows, loss=LOSSES["log"], classes=2, seed=0, settings=knobs, watched=False)
+    assert LOSSES["log"].mean(rows.target, model.predict(rows.data)) < before
+    told, arrays = model.state()
+    assert np.array_equal(Cnn.from_state(json.loads(json.dumps(told)), arrays).predict(rows.data), model.predict(rows.data))
+
+
+def test_kinds_of_blocks_are_different_networks() -> None:
+    rows = rows_for("log", 16)
+    sizes = {kind: built(rows, shape=CnnShape(layers=3, width=8, block=kind)).n_weights for kind in BLOCKS}
+    assert len(set(sizes.values())) == 4
+    assert sizes["wide"] == sizes["pre-activation"]  # which differ where there is dropout
+
+
+def test_a_wide_block_silences_channels_while_it_learns() -> None:
+    rows = rows_for("log", 16)
+    model = shaken(built(rows, shape=CnnShape(layers=2, width=8, block="wide", dropout=0.5, augment="none")))
+    network, inputs = model.network, model.inputs(rows.data)
+    assert isinstance(network, CnnNetwork)
+    network.head.dropout = network.dropout.share = 0.0  # but for the blocks'
+    network.noise = torch.Generator().manual_seed(0)
+    network.train()
+    assert not torch.equal(network(inputs), network(inputs))
 
 
 def test_shifted_images_hold_only_what_was_there() -> None:

@@ -33,7 +33,7 @@ class CnnShape:
     Attributes:
         layers: Residual blocks, shared out among the stages.
         width: Channels of the stem and the first stage; each further stage has twice as many.
-        block: Kind of the residual blocks.
+        block: Kind of the residual blocks, see `assay.model.residual`; a wide one is silenced as `dropout` says, a dense one adds `width`.
         norm: Behind each convolution.
         activation: Between convolutions.
         augment: What is done to training images at each step: "shift" by up to a fourteenth of a side, "flip" also mirrors half of

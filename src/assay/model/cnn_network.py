@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from assay.model.activation import activation
-from assay.model.conv import unborn_conv
+from assay.model.conv import draw_convolutions, unborn_conv
+from assay.model.dense_block import DenseLayer, Transition
 from assay.model.dropout import Dropout
 from assay.model.image_size import stage_blocks, stem_halvings
-from assay.model.initialise import initialise
 from assay.model.mlp_network import Network
 from assay.model.neural_network import NeuralNetwork
-from assay.model.norm import Norm, keep_statistics_as_parameters, norm
-from assay.model.shape import BIRTHS
+from assay.model.norm import keep_statistics_as_parameters, norm
+from assay.model.residual import Block, BlockForm, block
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SHIFT_SHARE = 14  # a training image is shifted by at most one part in so many of its side
 USUAL_HIDDEN = 64
+NORMS_BEFORE = ("pre-activation", "wide", "dense")  # kinds of blocks that norm and bend what they read, not what they hand on
 
 
 class Stem(nn.Module):
@@ -36,15 +37,17 @@ class Stem(nn.Module):
         width: Channels made.
         halvings: Convolutions of stride 2; 0 for one that keeps the size.
         norm_name, activation_name: Behind each.
+        bare_end: Leave the last convolution without them, for blocks that begin with their own.
     """
 
-    def __init__(self, channels: int, width: int, halvings: int, *, norm_name: str, activation_name: str) -> None:
+    def __init__(self, channels: int, width: int, halvings: int, *, norm_name: str, activation_name: str, bare_end: bool) -> None:
         super().__init__()
         sizes = [(channels, 5 if halvings else 3), *[(width, 3)] * max(0, halvings - 1)]
-        bare = norm_name == "none"
-        self.convolutions = nn.ModuleList(unborn_conv(i, width, k, stride=2 if halvings else 1, bias=bare) for i, k in sizes)
-        self.norms = nn.ModuleList(norm(norm_name, width, images=True) for _ in sizes)
-        self.bends = nn.ModuleList(activation(activation_name) for _ in sizes)
+        bent = [*[True] * (len(sizes) - 1), not bare_end]
+        bias = norm_name == "none"
+        self.convolutions = nn.ModuleList(unborn_conv(i, width, k, stride=2 if halvings else 1, bias=bias) for i, k in sizes)
+        self.norms = nn.ModuleList(norm(norm_name if bends else "none", width, images=True) for bends in bent)
+        self.bends = nn.ModuleList(activation(activation_name if bends else "linear") for bends in bent)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
         """Features, (batch, width, places down, places across)."""
@@ -53,25 +56,36 @@ class Stem(nn.Module):
         return x
 
 
-class Block(nn.Module):
-    """activation(F(x) + x), F two 3x3 convolutions, each normed; a 1x1 convolution takes the place of x where sizes differ.
+def make_stages(shape: CnnShape, blocks: tuple[int, ...]) -> tuple[list[nn.Sequential], tuple[int, ...]]:
+    """Stages of so many blocks each, all but the first of which halve the image, and the channels that each makes.
 
-    Source: He, Zhang, Ren & Sun 2016, figure 2.
+    Dense stages grow by the width with each block, and hand on half of what they made; the others have twice the channels of the last.
+
+    Example:
+        >>> from assay.model.cnn import CnnShape
+        >>> make_stages(CnnShape(width=8), (1, 1, 1))[1], make_stages(CnnShape(width=8, block="dense"), (1, 1, 1))[1]
+        ((8, 16, 32), (16, 16, 16))
     """
-
-    def __init__(self, inputs: int, outputs: int, stride: int, norm_name: str, activation_name: str) -> None:
-        super().__init__()
-        bare = norm_name == "none"
-        self.first, self.first_norm = unborn_conv(inputs, outputs, 3, stride=stride, bias=bare), norm(norm_name, outputs, images=True)
-        self.last, self.last_norm = unborn_conv(outputs, outputs, 3, stride=1, bias=bare), norm(norm_name, outputs, images=True)
-        self.shortcut = None if inputs == outputs and stride == 1 else unborn_conv(inputs, outputs, 1, stride=stride, bias=True)
-        self.first_bend, self.last_bend = activation(activation_name), activation(activation_name)
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
-        """Features, (batch, outputs, places down, places across)."""
-        residual = self.last_norm(self.last(self.first_bend(self.first_norm(self.first(x)))))
-        bent: Tensor = self.last_bend(residual + (x if self.shortcut is None else self.shortcut(x)))
-        return bent
+    form = BlockForm(shape.norm, shape.activation, dropout=shape.dropout if shape.block == "wide" else 0.0)
+    stages, channels, at = [], [], shape.width
+    for place, n in enumerate(blocks):
+        made: list[nn.Module] = []
+        if shape.block == "dense":
+            if place > 0:
+                made.append(Transition(at, form))
+                at //= 2
+            made += [DenseLayer(at + i * shape.width, shape.width, form) for i in range(n)]
+            at += n * shape.width
+        else:
+            outputs = shape.width * 2**place
+            made += [block(shape.block, at, outputs, 1 if place == 0 else 2, form)]
+            made += [block(shape.block, outputs, outputs, 1, form) for _ in range(n - 1)]
+            at = outputs
+        channels.append(at)
+        if shape.block in NORMS_BEFORE and place == len(blocks) - 1:
+            made += [norm(shape.norm, at, images=True), activation(shape.activation)]
+        stages.append(nn.Sequential(*made))
+    return stages, tuple(channels)
 
 
 class Trunk(nn.Module):
@@ -92,17 +106,16 @@ class Trunk(nn.Module):
         self.shape = shape
         halvings = stem_halvings(scale.height, scale.width)
         down, across = (math.ceil(side / 2**halvings) for side in (scale.height, scale.width))
-        self.stem = Stem(scale.channels, shape.width, halvings, norm_name=shape.norm, activation_name=shape.activation)
-        blocks = stage_blocks(down, across, shape.layers)
-        self.stages = nn.ModuleList()
-        features = shape.width
-        for place, n in enumerate(blocks):
-            made = [Block(features, shape.width * 2**place, 1 if place == 0 else 2, shape.norm, shape.activation)]
-            features = shape.width * 2**place
-            made += [Block(features, features, 1, shape.norm, shape.activation) for _ in range(n - 1)]
-            self.stages.append(nn.Sequential(*made))
-        self.features = features
-        self.channels = tuple(shape.width * 2**place for place in range(len(blocks)))
+        self.stem = Stem(
+            scale.channels,
+            shape.width,
+            halvings,
+            norm_name=shape.norm,
+            activation_name=shape.activation,
+            bare_end=shape.block in NORMS_BEFORE,
+        )
+        stages, self.channels = make_stages(shape, stage_blocks(down, across, shape.layers))
+        self.stages, self.features = nn.ModuleList(stages), self.channels[-1]
         self.most_shift = tuple(side // SHIFT_SHARE for side in (scale.height, scale.width))
 
     def forward(self, pixels: Tensor, present: Tensor, noise: torch.Generator | None) -> Float[Tensor, "batch features"]:
@@ -149,22 +162,16 @@ class CnnNetwork(NeuralNetwork):
             dropout=shape.dropout,
             extra=sum(trunk.features for trunk in trunks),
         )
-        self.birth = BIRTHS[shape.activation]
+        self.activation_name = shape.activation
         keep_statistics_as_parameters(self)
 
     @torch.no_grad()
     def be_born(self, generator: torch.Generator) -> None:
-        """Draw all weights anew: convolutions as suits their activation, a silent output."""
-        for module in self.trunks.modules():
-            if isinstance(module, nn.Conv2d):
-                initialise(module.weight, self.birth, generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-            elif isinstance(module, Norm):
-                module.be_born()
+        """Draw all weights anew: convolutions as suits their activation, blocks as their shortcuts, a silent output."""
+        draw_convolutions(self.trunks, self.activation_name, generator)
         for module in self.trunks.modules():
             if isinstance(module, Block):
-                (module.last_norm if isinstance(module.last_norm, Norm) else module.last).weight.zero_()
+                module.soften(0.0)
         self.head.be_born(generator)
 
     def forward(self, inputs: ImageTensors) -> Float[Tensor, "batch outputs"]:
