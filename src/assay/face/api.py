@@ -165,17 +165,20 @@ def train(
     with _listener(progress, quiet) as listener, leading(crew) as lead:
         place = Place(out, _to_resume(out, source) if resume else None, overwrite=overwrite, on=on)
         place.refuse(source, crew.world)
-        if is_text_run(table, target, place.resumed):
-            done = train_text(source, {**asked, "test": test, **more}, DEFAULTS, place, listener)
-        else:
-            done = _train_table(table, source, target, {**asked, **_options(more, source)}, place, listener)
-        lead.folder = done
+        lead.folder = done = _trained(table, target, asked, more, test, place, listener)
     return Run(done)
 
 
-def _train_table(table: Any, source: str, target: str | None, asked: dict[str, Any], place: Place, progress: Progress) -> Path:
+def _trained(
+    table: Any, target: str | None, asked: dict[str, Any], more: Options, test: float | str | None, place: Place, progress: Progress
+) -> Path:
     from assay.face import job
+    from assay.face.job.settings import IN_MEMORY
 
+    source = str(table) if isinstance(table, str | Path) else IN_MEMORY
+    if is_text_run(table, target, place.resumed):
+        return train_text(source, {**asked, "test": test, **more}, DEFAULTS, place, progress)
+    asked = {**asked, **_options(more, source)}
     if place.resumed is not None:
         named = {**({"target": target} if target else {}), **{k: v for k, v in asked.items() if v != DEFAULTS[k]}}
         return job.resume(place.resumed, source=table if source else None, asked=named, config=read_config(), progress=progress)
