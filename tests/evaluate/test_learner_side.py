@@ -16,16 +16,11 @@ from assay.model.registry import MODELS
 from assay.objective import loss_for
 
 
-def side_of(model, train, test, constant, task="classification", temper=lambda p: p, **kwargs):
+def side_of(model, train, test, constant, task="classification", temperature=1.0):
     loss = loss_for(task)
-
-    def predict(data):
-        return temper(model.predict(data))
-
-    side = learner_side(
-        model, predict, loss=loss, classes=0 if task == "regression" else 2, train=train, test=test, temperature=2.0, **kwargs
-    )
-    return side, row_losses(test, loss, constant, model, predict, 2.0)
+    classes = 0 if task == "regression" else 2
+    side = learner_side(model, loss=loss, classes=classes, train=train, test=test, temperature=temperature)
+    return side, row_losses(test, loss, constant, model.predict(test.data), temperature)
 
 
 class WithPath(Scores):
@@ -88,12 +83,7 @@ def test_a_column_without_a_coefficient_is_booked_nothing_on_the_path():
 
 def test_a_temperature_has_its_own_line():
     model, train, test, constant = problem(4)
-
-    def temper(p):
-        odds = np.sqrt(p)
-        return odds / odds.sum(axis=1, keepdims=True)
-
-    side, held_out = side_of(model, train, test, constant, temper=temper)
+    side, held_out = side_of(model, train, test, constant, temperature=2.0)
     last = side.bookings[-1]
     assert last.name == "temperature"
     assert last.held_out == pytest.approx(float((held_out.raw - held_out.closing).mean()))

@@ -7,7 +7,7 @@ import pytest
 from tests.evaluate.toys import problem
 
 from assay.evaluate import account, learner_side
-from assay.evaluate.network_path import measure_network
+from assay.evaluate.network_path import PathPlan, measure_network, path_plan
 from assay.model.contract import Rows
 from assay.objective import loss_for
 
@@ -50,9 +50,7 @@ def test_both_sides_of_a_network_balance(trained):
 
 def test_epochs_sum_to_their_layer_on_both_kinds_of_rows(trained):
     training, train, test, loss, classes = trained
-    side = learner_side(
-        training.model, training.model.predict, loss=loss, classes=classes, train=train, test=test, snapshots=training.snapshots
-    )
+    side = learner_side(training.model, loss=loss, classes=classes, train=train, test=test, snapshots=training.snapshots)
     assert side.bookings[0].name != "start"
     for booking in side.bookings:
         assert len(booking.by_epoch) == len(training.snapshots) - 1
@@ -67,7 +65,7 @@ def test_epochs_sum_to_their_layer_on_both_kinds_of_rows(trained):
 def test_the_network_keeps_its_weights(trained):
     training, train, test, loss, classes = trained
     before = training.model.flat()
-    learner_side(training.model, training.model.predict, loss=loss, classes=classes, train=train, test=test, snapshots=training.snapshots)
+    learner_side(training.model, loss=loss, classes=classes, train=train, test=test, snapshots=training.snapshots)
     assert np.array_equal(before, training.model.flat())
 
 
@@ -78,12 +76,35 @@ def test_gradients_are_those_of_the_loss(trained):
     training, train, _, loss, classes = trained
     model = training.model
     kept = model.flat().astype(np.float64)
-    losses = row_losses(train, loss, loss.best_constant(train.target, None, classes), model, model.predict, 1.0)
-    measure = measure_network(model, [sampled(train, losses, 300, seed=0)])
+    losses = row_losses(train, loss, loss.best_constant(train.target, None, classes), model.predict(train.data), 1.0)
+    measure, losses_at = measure_network(model, [sampled(train, losses, 300, seed=0)])
     at_kept, gradient = measure(kept)
+    assert losses_at(kept) == pytest.approx(at_kept, rel=1e-6)
     assert at_kept[0] == pytest.approx(losses.closing.mean(), rel=1e-5)
     direction = gradient[0] / np.linalg.norm(gradient[0])
     step = 1e-2
     ahead, behind = (measure(kept + sign * step * direction)[0][0] for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(np.linalg.norm(gradient[0]), rel=0.02)
     model.load_parameters(kept)
+
+
+@pytest.mark.parametrize("row_seconds", [1e-6, 1e-5, 1e-4, 1e-3])
+def test_a_dear_network_is_followed_on_fewer_rows_and_then_in_fewer_stretches(row_seconds):
+    plan = path_plan(29, 8, 2048, seconds=15.0, row_seconds=row_seconds)
+    moves = 2 * 7 * plan.segments
+    predictions = 2 * plan.rows * (plan.segments + 1 + 3 * (plan.gradients - plan.segments - 1) + moves)
+    assert predictions * row_seconds <= 15.0 or (plan.rows, plan.segments) == (64, 8)
+    assert plan.segments == 29 or plan.rows == 64
+
+
+def test_a_path_cut_short_still_closes(trained):
+    training, train, test, loss, classes = trained
+    parts = {"loss": loss, "classes": classes, "train": train, "test": test, "snapshots": training.snapshots}
+    cheap, full = (learner_side(training.model, **parts, seconds=seconds) for seconds in (1e-4, 15.0))
+    assert "64 held-out" in cheap.method
+    assert cheap.balances
+    assert full.balances
+
+
+def test_the_usual_plan_of_a_cheap_network_is_the_whole_path():
+    assert path_plan(29, 4, 2048, seconds=15.0, row_seconds=1e-6) == PathPlan(2048, 29, 400)

@@ -120,12 +120,28 @@ def test_many_columns_are_pooled_and_nothing_is_lost(order):
     assert side.balances
 
 
-def test_a_slow_model_gets_a_smaller_plan_and_a_fast_one_the_usual_whatever_its_speed():
-    assert plan_for(9000, 9000, 12, 10.0, 1e-7) == plan_for(9000, 9000, 12, 10.0, 3e-6)
-    slow = plan_for(9000, 9000, 12, 10.0, 1e-4)
-    assert slow.predictions(12) * 1e-4 <= 10.0
-    assert plan_for(30, 100, 4, 10.0, 1e-6) == Plan(rows=30, orders=8, background=64)
-    assert plan_for(9000, 9000, 12, 0.0, 1.0) == Plan(rows=64, orders=1, background=32)
+def test_a_dear_model_gets_a_smaller_plan_that_loses_background_before_rows():
+    assert plan_for(9000, 9000, 12, 1e8) == plan_for(9000, 9000, 12, 2e6) == Plan(rows=1024, orders=1, background=64)
+    assert plan_for(9000, 9000, 12, 2e5) == Plan(rows=1024, orders=1, background=8)
+    assert plan_for(9000, 9000, 12, 1e5).predictions(12) <= 1e5
+    assert plan_for(30, 100, 4, 1e7) == Plan(rows=30, orders=8, background=64)
+    assert plan_for(9000, 9000, 12, 0.0) == Plan(rows=64, orders=1, background=8)
+
+
+def test_the_books_hang_on_what_a_row_is_said_to_cost_and_on_no_clock():
+    model, train, test, constant = problem(7, rows=300)
+
+    def side(row_seconds):
+        loss = loss_for("classification")
+        return source_side(
+            predict=model.predict, loss=loss, train=train, test=test, opening_prediction=constant, row_seconds=row_seconds, seconds=1.0
+        )
+
+    assert side(1e-5) == side(1e-5)
+    dear = side(1e-3)
+    assert dear.method != side(1e-5).method
+    assert "standard errors up to" in dear.method
+    assert dear.balances
 
 
 def test_one_column_alone_takes_it_all():

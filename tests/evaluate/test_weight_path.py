@@ -54,3 +54,39 @@ def test_parameters_that_no_group_owns_are_left_to_the_remainder():
     books = book_path([np.array([0.0, 1.0]), np.array([1.0, 0.0])], {"y": np.array([1])}, cubic, most_gradients=6)
     assert books.booked[0, 0] == pytest.approx([1.25])
     assert books.remainder[0, 0] == pytest.approx(-0.25)
+
+
+def test_a_jump_that_gradients_do_not_see_is_booked_by_moving_the_groups():
+    def stepped(point):
+        return np.array([float(point[0] > 0.3) + point[1]]), np.array([[0.0, 1.0]])
+
+    points, groups = [np.array([0.0, 0.0]), np.array([1.0, 1.0])], {"x": np.array([0]), "y": np.array([1])}
+    books = book_path(points, groups, stepped, most_gradients=5, losses_at=lambda point: stepped(point)[0])
+    assert books.booked[0, 0] == pytest.approx([-1.0, -1.0])
+    assert books.remainder[0, 0] == pytest.approx(0.0)
+    assert books.n_moved == 1
+
+
+def test_moved_pieces_leave_what_no_group_owns_to_the_remainder():
+    points = [np.array([0.0, 1.0]), np.array([1.0, 0.0])]
+    books = book_path(points, {"y": np.array([1])}, cubic, most_gradients=5, losses_at=lambda point: cubic(point)[0])
+    assert books.booked.sum() + books.remainder.sum() == pytest.approx(1.0)
+
+
+def test_moving_the_groups_tends_to_the_integral_as_pieces_shrink():
+    ends = np.array([0.0, 1.0]), np.array([1.0, 0.0])
+
+    def booked(n_pieces):
+        points = [ends[0] + share * (ends[1] - ends[0]) for share in np.linspace(0, 1, n_pieces + 1)]
+        groups = {"x": np.array([0]), "y": np.array([1])}
+
+        # gradients of nothing, so that no piece closes by itself
+        def blind(point):
+            return cubic(point)[0], np.zeros((1, 2))
+
+        return book_path(points, groups, blind, remainder_share=1e-9, most_gradients=0, losses_at=lambda p: cubic(p)[0]).booked.sum(
+            axis=(0, 1)
+        )
+
+    errors = [abs(booked(n)[0] + 0.25) for n in (2, 4, 8)]
+    assert errors[0] > 3 * errors[1] > 9 * errors[2]

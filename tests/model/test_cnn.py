@@ -120,7 +120,7 @@ def test_the_books_close_though_running_statistics_move() -> None:
     model, snapshots = done.model, done.snapshots
     assert isinstance(snapshots, Snapshots)
     assert np.array_equal(snapshots.weights[-1], model.flat())  # type: ignore[attr-defined]
-    side = learner_side(model, model.predict, loss=LOSSES["log"], classes=2, train=rows, test=rows, snapshots=snapshots)
+    side = learner_side(model, loss=LOSSES["log"], classes=2, train=rows, test=rows, snapshots=snapshots)
     assert side.balances
     assert [b.name for b in side.bookings] == ["stem", "stage 1", "stage 2", "output"]
     trained = [p.requires_grad for p in model.network.parameters()]  # type: ignore[attr-defined]

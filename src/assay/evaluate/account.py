@@ -11,6 +11,7 @@ from assay.evaluate.learner_side import book_learners
 from assay.evaluate.row_losses import row_losses
 from assay.evaluate.row_sample import mean_and_se, unit_weights
 from assay.evaluate.source_side import source_side
+from assay.objective.calibration import apply_temperature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,8 @@ def account(
     leaks: Sequence[str] = (),
     leak_free_per_row: NDArray[np.float64] | None = None,
     calibration: Calibration | None = None,
-    seconds: float = 10.0,
+    raw: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    seconds: float = 20.0,
     seed: int = 0,
     association_order: Sequence[str] = (),
 ) -> Ledger:
@@ -56,7 +58,8 @@ def account(
         leaks: The leaking columns.
         leak_free_per_row: Loss of each test row under a model trained without the leaking columns; None where none leaks.
         calibration: Measured on the test rows; None for regression.
-        seconds: What the side of sources may take.
+        raw: The model's predictions for the test and the training rows, where they are known already.
+        seconds: What both sides together may take, by the model's `row_seconds`.
         seed: Of the run.
         association_order: Columns, the most telling first; says who is booked alone where there are more than 40.
 
@@ -64,11 +67,10 @@ def account(
         Opening and closing balance in the loss's unit, two sides with their remainders, and the adjustments.
     """
     constant = loss.best_constant(train.target, train.weight, classes)
-    held_out, trained = (row_losses(rows, loss, constant, model, predict, temperature) for rows in (test, train))
+    known = raw or (model.predict(test.data), model.predict(train.data))
+    held_out, trained = (row_losses(rows, loss, constant, one, temperature) for rows, one in zip((test, train), known, strict=True))
     closing, closing_se = mean_and_se(held_out.closing)
-    adjustments = [memorised(held_out.closing, trained.closing)]
-    if calibration is not None:
-        adjustments.append(miscalibrated(calibration))
+    adjustments = [memorised(held_out.closing, trained.closing), *([] if calibration is None else [miscalibrated(calibration)])]
     if leak_free_per_row is not None:
         weighted = unit_weights(test.weight, len(test.target)) * leak_free_per_row
         adjustments.append(leaked(held_out.closing, weighted, tuple(leaks)))
@@ -86,10 +88,12 @@ def account(
             train=train,
             test=test,
             opening_prediction=constant,
-            seconds=seconds,
+            seconds=seconds / 2,
+            row_seconds=model.row_seconds(test.data),
+            prediction=apply_temperature(known[0], temperature),
             seed=seed,
             association_order=association_order,
         ),
-        learners=book_learners(model, loss, (test, held_out), (train, trained), snapshots=snapshots, seed=seed),
+        learners=book_learners(model, loss, (test, held_out), (train, trained), snapshots=snapshots, seconds=seconds / 2, seed=seed),
         adjustments=tuple(adjustments),
     )

@@ -19,11 +19,18 @@ POOL_ROWS = 4096
 DRAWS = 64
 
 
-def choose_background(predict: Predict, train: Rows, n_rows: int, seed: int) -> Encoded:
+def choose_background(predict: Predict, train: Rows, n_rows: int, seed: int, pool_rows: int = POOL_ROWS) -> Encoded:
     """`n_rows` training rows over which the model's mean prediction is near its mean over all of them.
 
     With few rows the mean prediction strays, and that would be booked to nobody: so several systematic samples along the
     widest direction of the predictions are drawn, and the one with the nearest mean is taken. Rows count by their weight.
+
+    Args:
+        predict: The model.
+        train: What is drawn from.
+        n_rows: How many.
+        seed: Of the draws.
+        pool_rows: At most so many rows, drawn at random, stand for all of them.
 
     Returns:
         All training rows where there are no more than `n_rows`.
@@ -33,9 +40,9 @@ def choose_background(predict: Predict, train: Rows, n_rows: int, seed: int) -> 
     if total <= n_rows and train.weight is None:
         return train.data
     if train.weight is not None:
-        pool = rng.choice(total, size=POOL_ROWS, p=train.weight / train.weight.sum())
+        pool = rng.choice(total, size=pool_rows, p=train.weight / train.weight.sum())
     else:
-        pool = rng.choice(total, size=min(total, POOL_ROWS), replace=False)
+        pool = rng.choice(total, size=min(total, pool_rows), replace=False)
     data = train.data.take(pool)
     prediction = predict(data).reshape(len(pool), -1)
     along = _widest(prediction - prediction.mean(axis=0))

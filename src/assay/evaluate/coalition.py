@@ -85,7 +85,25 @@ class Coalitions:
     Source: Covert, Lundberg and Lee 2020, "Understanding Global Feature Contributions With Additive Importance Measures", eq. 2.
     """
 
-    def __init__(self, predict: Predict, loss: Loss, rows: Rows, background: Encoded, players: tuple[Player, ...]) -> None:
+    def __init__(
+        self,
+        predict: Predict,
+        loss: Loss,
+        rows: Rows,
+        background: Encoded,
+        players: tuple[Player, ...],
+        prediction: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Set up the game.
+
+        Args:
+            predict: The model.
+            loss: What is lost.
+            rows: Held-out rows.
+            background: Rows that stand in for unknown columns.
+            players: Who owns which column.
+            prediction: For the held-out rows, where it is known already.
+        """
         self._predict, self._loss, self._rows, self._background, self._players = predict, loss, rows, background, players
         owner = {source: place for place, player in enumerate(players) for source in player.sources}
         data = rows.data
@@ -95,7 +113,7 @@ class Coalitions:
         self._region_player = [np.array([owner[s] for s in image.region_names], dtype=np.intp) for image in data.images]
         unknowing = predict(background).mean(axis=0)
         self.empty = loss.per_row(rows.target, np.broadcast_to(unknowing, (data.rows, *unknowing.shape)))
-        self.full = loss.per_row(rows.target, predict(data))
+        self.full = loss.per_row(rows.target, predict(data) if prediction is None else prediction)
 
     @property
     def n_background(self) -> int:

@@ -18,7 +18,6 @@ from assay.evaluate.weight_path import SMALLEST_FALL_SHARE, gauss_legendre
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.evaluate.coalition import Predict
     from assay.model.contract import Model, Rows
     from assay.model.encoding import Encoded
     from assay.model.snapshots import Snapshots
@@ -29,6 +28,7 @@ MOST_BOOKINGS = 12
 ROUNDING = 1e-9
 REMAINDER_SHARE = 0.01
 PATH_NODES = (8, 16, 32, 64)
+SECONDS = 15.0
 
 
 @runtime_checkable
@@ -40,6 +40,14 @@ class HasPath(Protocol):
 
     def path_gradient(self, data: Encoded, target: NDArray[Any], t: float, weight: NDArray[np.float64] | None = None) -> dict[str, float]:
         """By source, its part of the derivative of the (weighted) mean loss with respect to t."""
+
+
+@runtime_checkable
+class HasLayers(Protocol):
+    """A network whose weights are booked by layer."""
+
+    def spans(self) -> dict[str, slice]:
+        """Layer name -> its place in the flat weight vector."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,6 @@ def sampled(rows: Rows, losses: RowLosses, n_rows: int, seed: int) -> Sampled:
 
 def learner_side(
     model: Model,
-    predict: Predict,
     *,
     loss: Loss,
     classes: int,
@@ -86,6 +93,8 @@ def learner_side(
     test: Rows,
     snapshots: Snapshots | None = None,
     temperature: float = 1.0,
+    raw: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    seconds: float = SECONDS,
     seed: int = 0,
 ) -> Side:
     """The reduction booked to the parts of the model, in the model's order, then to its recalibration.
@@ -95,21 +104,23 @@ def learner_side(
 
     Args:
         model: The trained model, before its temperature.
-        predict: The model as it is used, its temperature applied.
         loss: What the ledger counts in.
         classes: Number of classes, 0 for regression.
         train: The rows that it learned from; their best constant opens the books.
         test: Rows that it never saw.
         snapshots: Of a network's training, from birth to the weights kept.
-        temperature: Applied by `predict`; 1 for none.
+        temperature: Of the model as it is used; 1 for none.
+        raw: The model's predictions for the test and the training rows, where they are known already.
+        seconds: What a network's path may take by the model's `row_seconds`; rows and gradients are thinned to fit.
         seed: Of the run.
 
     Returns:
         A side whose remainder holds what quadrature and the sample of rows left over.
     """
     constant = loss.best_constant(train.target, train.weight, classes)
-    held_out, trained = (row_losses(rows, loss, constant, model, predict, temperature) for rows in (test, train))
-    return book_learners(model, loss, (test, held_out), (train, trained), snapshots=snapshots, seed=seed)
+    known = raw or (model.predict(test.data), model.predict(train.data))
+    held_out, trained = (row_losses(rows, loss, constant, one, temperature) for rows, one in zip((test, train), known, strict=True))
+    return book_learners(model, loss, (test, held_out), (train, trained), snapshots=snapshots, seconds=seconds, seed=seed)
 
 
 def book_learners(
@@ -119,17 +130,20 @@ def book_learners(
     learned: tuple[Rows, RowLosses],
     *,
     snapshots: Snapshots | None = None,
+    seconds: float = SECONDS,
     seed: int = 0,
 ) -> Side:
     """`learner_side` for held-out (`held`) and training rows (`learned`) whose losses are known already."""
     (test, held_out), (train, trained) = held, learned
     if snapshots is not None and len(snapshots) > 1:
-        from assay.evaluate.network_path import network_bookings
+        from assay.evaluate.network_path import network_bookings, path_plan
 
-        most = min(SAMPLED_ROWS, getattr(model, "ledger_rows", SAMPLED_ROWS))
-        part = sampled(test, held_out, most, seed_for(seed, "ledger held-out"))
-        practised = sampled(train, trained, most, seed_for(seed, "ledger training"))
-        bookings, method = network_bookings(model, snapshots, part, practised, REMAINDER_SHARE)
+        most = min(SAMPLED_ROWS, getattr(model, "ledger_rows", SAMPLED_ROWS), max(test.size, train.size))
+        n_layers = len(model.spans()) if isinstance(model, HasLayers) else 1
+        plan = path_plan(len(snapshots) - 1, n_layers, most, seconds, model.row_seconds(test.data))
+        part = sampled(test, held_out, plan.rows, seed_for(seed, "ledger held-out"))
+        practised = sampled(train, trained, plan.rows, seed_for(seed, "ledger training"))
+        bookings, method = network_bookings(model, snapshots, part, practised, REMAINDER_SHARE, plan)
     elif isinstance(model, HasPath):
         part = sampled(test, held_out, len(test.target), seed)
         practised = sampled(train, trained, SAMPLED_ROWS, seed_for(seed, "ledger training"))

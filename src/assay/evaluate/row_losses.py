@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.evaluate.row_sample import unit_weights
+from assay.objective.calibration import apply_temperature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.evaluate.coalition import Predict
-    from assay.model.contract import Model, Rows
+    from assay.model.contract import Rows
     from assay.objective.loss import Loss
 
 
@@ -37,19 +37,17 @@ class RowLosses:
         return float((self.opening - self.closing).mean())
 
 
-def row_losses(rows: Rows, loss: Loss, constant: NDArray[np.float64], model: Model, predict: Predict, temperature: float) -> RowLosses:
+def row_losses(rows: Rows, loss: Loss, constant: NDArray[np.float64], raw: NDArray[np.float64], temperature: float) -> RowLosses:
     """The losses of these rows under the best constant, the model and the model at its temperature.
 
     Args:
         rows: Encoded rows with targets.
         loss: What the ledger counts in.
         constant: The best constant of the training rows.
-        model: Before its temperature.
-        predict: The model as it is used.
-        temperature: 1 where `predict` is the model itself.
+        raw: The model's predictions for these rows before its temperature.
+        temperature: 1 where it is used as it is.
     """
-    final = predict(rows.data)
-    raw = final if temperature == 1.0 else model.predict(rows.data)
+    final = apply_temperature(raw, temperature)
     weight = unit_weights(rows.weight, len(rows.target))
     start = np.broadcast_to(constant, (len(rows.target), *np.shape(constant)))
     opening, before, closing = (weight * loss.per_row(rows.target, one) for one in (start, raw, final))

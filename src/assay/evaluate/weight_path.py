@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # From a point: the losses on several sets of rows, shape (sets,), and their gradients, shape (sets, parameters).
 LossAndGradient = Callable[["NDArray[np.float64]"], tuple["NDArray[np.float64]", "NDArray[np.float64]"]]
+Losses = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
 
 N_NODES = 3
 # Remainders of different sign cancel in the sum, not in the lines: their absolute values may add up to so many times the sum.
@@ -31,8 +32,9 @@ class PathBooks:
         booked: Shape (sets, segments, groups); positive lowers the loss.
         losses: Loss at each point of the path, shape (sets, points).
         remainder: Fall of the loss less what was booked, shape (sets, segments).
-        n_gradients: How many gradients were taken.
+        n_gradients: How many gradients were taken; a loss alone counts as one too.
         worst_remainder: Sum of the absolute remainders of all pieces that the path was cut into, by set.
+        n_moved: How many pieces were booked by moving one group after the other.
     """
 
     groups: tuple[str, ...]
@@ -41,6 +43,7 @@ class PathBooks:
     remainder: NDArray[np.float64]
     n_gradients: int
     worst_remainder: NDArray[np.float64]
+    n_moved: int = 0
 
 
 @cache
@@ -62,13 +65,16 @@ def book_path(
     *,
     remainder_share: float = 0.01,
     most_gradients: int = 400,
+    losses_at: Losses | None = None,
 ) -> PathBooks:
     """Book the fall of the loss between successive weights to groups of parameters.
 
     Between points p0 and p1 group g is booked minus the sum over its parameters i of
     (p1_i - p0_i) * integral over s in [0, 1] of dL/dp_i(p0 + s (p1 - p0)). By the fundamental theorem of calculus the groups
     sum to L(p0) - L(p1). Each segment starts as one piece with 3 Gauss-Legendre nodes; then the piece with the largest remainder
-    is halved, again and again, so that kinks of a ReLU are closed in on.
+    is halved, again and again, so that kinks of a ReLU are closed in on. Where the gradients do not suffice for that and losses alone
+    can be had, pieces are booked, the worst first, by what the loss falls when one group after the other moves to the piece's
+    end, in this order and in its reverse, averaged: that adds up at any length of piece, and tends to the integral as it shrinks.
 
     Args:
         points: The weights in the order in which training passed them, each flat.
@@ -77,6 +83,7 @@ def book_path(
         remainder_share: Pieces are halved until their remainders add up to no more than this share of the whole fall (of each
             set), or of 1 % of the loss where the fall is less than that; and their absolute values to three times as much.
         most_gradients: When so many gradients have been taken, no piece is halved any more.
+        losses_at: The losses at a point without gradients, which are cheaper; None where there is nothing cheaper.
 
     Source: definition in the design ("by learner"); the path integral as in Lan et al. 2019, "LCA: Loss Change Allocation".
 
@@ -87,29 +94,24 @@ def book_path(
         >>> [round(float(v), 6) for v in books.booked[0, 0]], round(float(books.remainder[0, 0]), 6)
         ([3.0, 1.0], 0.0)
     """
-    losses = np.stack([measure(point)[0] for point in points], axis=1)
+    losses = np.stack([measure(point)[0] if losses_at is None else losses_at(point) for point in points], axis=1)
     # A share of next to nothing would be chased for ever: a fall below 1 % of the loss counts as 1 % of it.
     whole = np.maximum(np.abs(losses[:, 0] - losses[:, -1]), SMALLEST_FALL_SHARE * np.abs(losses[:, 0]) + 1e-12)
     path = _Path(points, tuple(groups.values()), measure)
-    # The heap holds the pieces, the one with the largest remainder first; the second entry settles ties in order of birth.
-    pieces = [(-float(np.max(np.abs(p.remainder) / whole)), i, p) for i, p in enumerate(path.first_pieces(losses))]
-    heapq.heapify(pieces)
-    born = len(pieces)
-    left = sum((np.abs(piece.remainder) for _, _, piece in pieces), np.zeros(len(losses)))
-    net = sum((piece.remainder for _, _, piece in pieces), np.zeros(len(losses)))
-    allowed = remainder_share * whole
-    while np.any((np.abs(net) > allowed) | (left > CANCELLING * allowed)) and len(points) + path.taken + 2 * N_NODES <= most_gradients:
-        _, _, worst = heapq.heappop(pieces)
-        left, net = left - np.abs(worst.remainder), net - worst.remainder
-        for piece in path.halves(worst):
-            left, net = left + np.abs(piece.remainder), net + piece.remainder
-            heapq.heappush(pieces, (-float(np.max(np.abs(piece.remainder) / whole)), born, piece))
-            born += 1
+    pieces = _Pieces(path.first_pieces(losses), whole, remainder_share * whole)
+    while not pieces.are_closed and len(points) + path.taken + 2 * N_NODES <= most_gradients:
+        for half in path.halves(pieces.worst()):
+            pieces.add(half)
+    n_moved = 0
+    while losses_at is not None and not pieces.are_closed and n_moved < len(pieces):
+        pieces.add(path.moved(pieces.worst(), losses_at))
+        n_moved += 1
     booked = np.zeros((len(losses), len(points) - 1, len(groups)))
-    for _, _, piece in pieces:
+    for piece in pieces:
         booked[:, piece.segment] += piece.booked
     falls = losses[:, :-1] - losses[:, 1:]
-    return PathBooks(tuple(groups), booked, losses, falls - booked.sum(axis=2), len(points) + path.taken, left)
+    remainder = falls - booked.sum(axis=2)
+    return PathBooks(tuple(groups), booked, losses, remainder, len(points) + path.taken, pieces.left, n_moved)
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,46 @@ class _Piece:
     remainder: NDArray[np.float64]
 
 
+class _Pieces:
+    """The pieces of a path, the one with the largest remainder first, and what all of them leave over."""
+
+    def __init__(self, pieces: Sequence[_Piece], whole: NDArray[np.float64], allowed: NDArray[np.float64]) -> None:
+        self._whole, self._allowed = whole, allowed
+        self.left, self.net = np.zeros(len(whole)), np.zeros(len(whole))
+        # the second entry settles ties in order of birth
+        self._heap: list[tuple[float, int, _Piece]] = []
+        self._born = 0
+        for piece in pieces:
+            self.add(piece)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def __iter__(self) -> Iterator[_Piece]:
+        return (piece for _, _, piece in self._heap)
+
+    @property
+    def are_closed(self) -> bool:
+        """Whether their remainders add up to no more than is allowed, and the absolute ones to a few times that."""
+        return not np.any((np.abs(self.net) > self._allowed) | (self.left > CANCELLING * self._allowed))
+
+    def add(self, piece: _Piece) -> None:
+        """One piece more."""
+        heapq.heappush(self._heap, (-float(np.max(np.abs(piece.remainder) / self._whole)), self._born, piece))
+        self._born += 1
+        self.left, self.net = self.left + np.abs(piece.remainder), self.net + piece.remainder
+
+    def worst(self) -> _Piece:
+        """The piece with the largest remainder, taken out."""
+        piece = heapq.heappop(self._heap)[2]
+        self.left, self.net = self.left - np.abs(piece.remainder), self.net - piece.remainder
+        return piece
+
+
 class _Path:
     def __init__(self, points: Sequence[NDArray[np.float64]], members: tuple[NDArray[np.intp], ...], measure: LossAndGradient) -> None:
         self._points, self._members, self._measure = points, members, measure
+        self._covers = sum(len(one) for one in members) == len(points[0])
         self.taken = 0
 
     def first_pieces(self, losses: NDArray[np.float64]) -> list[_Piece]:
@@ -152,3 +191,19 @@ class _Path:
             along = -weight * (high - low) * gradients * step
             booked += np.stack([along[:, member].sum(axis=1) for member in self._members], axis=1)
         return _Piece(segment, low, high, (ends[0], middle, ends[1]), booked, ends[0] - ends[1] - booked.sum(axis=1))
+
+    def moved(self, piece: _Piece, losses_at: Losses) -> _Piece:
+        """The piece booked by moving one group after the other from its start to its end, in both orders, averaged."""
+        origin, step = self._points[piece.segment], self._points[piece.segment + 1] - self._points[piece.segment]
+        booked = np.zeros_like(piece.booked)
+        for order in (range(len(self._members)), reversed(range(len(self._members)))):
+            point, before = origin + piece.low * step, piece.losses[0]
+            for left, place in enumerate(order, start=1):
+                member = self._members[place]
+                point[member] += (piece.high - piece.low) * step[member]
+                # the last group's move ends where the piece does, if the groups cover all that moves
+                is_end = left == len(self._members) and self._covers
+                after = piece.losses[2] if is_end else losses_at(point)
+                booked[:, place] += 0.5 * (before - after)
+                before = after
+        return replace(piece, booked=booked, remainder=piece.losses[0] - piece.losses[2] - booked.sum(axis=1))

@@ -57,6 +57,9 @@ class Forest(Model):
         *_, (_, last) = self.stages(data)
         return last
 
+    def row_seconds(self, data: Encoded) -> float:
+        return 2e-7 * TREES
+
     def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
         yield "constant", np.repeat(self.start[None], data.rows, axis=0)
         total = np.zeros((data.rows, *self.start.shape))

@@ -196,6 +196,9 @@ class Neighbours(Model):
             prediction[here] = memory.predict(memory.votes(squares, self.count), self.loss_name, self.start, self.prior_rows)
         return prediction
 
+    def row_seconds(self, data: Encoded) -> float:
+        return 1e-6 + 2e-8 * len(self._fitted[1].target)
+
     def stages(self, data: Encoded) -> Iterator[tuple[str, NDArray[np.float64]]]:
         yield "constant", np.repeat(self.start[None], data.rows, axis=0)
         yield "neighbours", self.predict(data)

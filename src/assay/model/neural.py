@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from assay.model.neural_network import Inputs, NeuralNetwork
     from assay.objective.loss import Loss
 
+MEASURED_ROWS, MEASURED_AT_ONCE = 64, 4
+
 
 class NeuralModel(Model):
     """A network born as the best constant of its training rows.
@@ -230,6 +232,18 @@ class NeuralModel(Model):
         import torch
 
         return torch.split(self._fed.order(inputs), self.rows_at_once)
+
+    def row_seconds(self, data: Encoded) -> float:
+        import torch
+
+        from assay.model.work import forward_seconds
+
+        self.network.eval()
+        some = np.unique(np.linspace(0, max(data.rows - 1, 0), MEASURED_ROWS).astype(np.intp))
+        inputs = self.inputs(data.take(some[: data.rows]))
+        # few at once, for they are padded to the longest of each batch
+        batches = torch.split(self._fed.order(inputs), MEASURED_AT_ONCE)
+        return forward_seconds(self.network, [inputs.take(rows) for rows in batches])
 
     def targets(self, target: NDArray[Any]) -> torch.Tensor:
         """Targets as a tensor: class numbers, or float64 values in their own unit."""

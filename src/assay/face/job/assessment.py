@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,9 @@ from assay.face.view import LEAK_RULES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A guard for slow machines only: below it the books depend on the rows and the seed alone.
+    from assay.model.contract import Rows
+
+# By what the models compute, not by a clock: the books depend on the rows and the seed alone.
 LEDGER_SECONDS = 30.0
 
 
@@ -52,12 +55,20 @@ def assess(
         progress: Told of each stage.
     """
     progress.stage("evaluate")
-    candidates = {name: _candidate(one, parts) for name, one in trained.items()}
+    seen = Seen(parts.rows(parts.split.test), parts.rows(parts.split.train))
+    raw = {name: seen.by(one) for name, one in trained.items()}
+    candidates = {name: _candidate(one, parts, seen, raw[name]) for name, one in trained.items()}
     target = parts.target.values[parts.split.test]
     chosen = settings.model or recommend(tuple(candidates.values()), target, parts.loss)
-    ledger = _ledger(trained[chosen], parts, settings, report, order, progress)
+    ledger = _ledger(trained[chosen], parts, settings, report, order, progress, seen=seen, raw=raw[chosen])
     watched = _watched(trained, chosen)
-    layers = None if watched is None else ledger.learners if watched.name == chosen else _layers(watched, parts, settings)
+    layers = (
+        None
+        if watched is None
+        else ledger.learners
+        if watched.name == chosen
+        else _layers(watched, parts, settings, seen, raw[watched.name])
+    )
     return evaluate(
         tuple(candidates.values()),
         chosen,
@@ -72,26 +83,53 @@ def assess(
     )
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The rows that models are judged on, encoded once, so that each model need predict them only once.
+
+    Attributes:
+        test: Held-out rows.
+        train: Rows that were learned from.
+    """
+
+    test: Rows
+    train: Rows
+
+    def by(self, one: Trained) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """A model's predictions for both, before its temperature."""
+        return one.model.predict(self.test.data), one.model.predict(self.train.data)
+
+
 def _watched(trained: Mapping[str, Trained], chosen: str) -> Trained | None:
     """The network whose layers are booked: the chosen model where it is one, else the last that was trained."""
     networks = {name: one for name, one in trained.items() if one.training.snapshots is not None}
     return networks.get(chosen) or next(reversed(networks.values()), None)
 
 
-def _candidate(one: Trained, parts: Parts) -> Candidate:
-    train, test = parts.rows(parts.split.train), parts.rows(parts.split.test)
+def _candidate(one: Trained, parts: Parts, seen: Seen, raw: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Candidate:
+    test, train = seen.test, seen.train
     return Candidate(
         name=one.name,
         complexity=one.model.complexity,
-        train_loss=parts.loss.mean(train.target, one.predict(train.data), train.weight),
-        prediction=one.predict(test.data),
+        train_loss=parts.loss.mean(train.target, one.calibrated(raw[1]), train.weight),
+        prediction=one.calibrated(raw[0]),
         weight=test.weight,
         seconds=one.training.seconds,
         note=("cut by the budget; " if one.training.stopped == "budget" else "") + one.model.describe(),
     )
 
 
-def _ledger(one: Trained, parts: Parts, settings: Settings, report: Report, order: Sequence[str], progress: Progress) -> Ledger:
+def _ledger(
+    one: Trained,
+    parts: Parts,
+    settings: Settings,
+    report: Report,
+    order: Sequence[str],
+    progress: Progress,
+    *,
+    seen: Seen,
+    raw: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> Ledger:
     progress.stage("ledger")
     leaks = leaky_columns(report, parts)
     return account(
@@ -100,8 +138,9 @@ def _ledger(one: Trained, parts: Parts, settings: Settings, report: Report, orde
         one.predict,
         loss=parts.loss,
         classes=parts.classes,
-        train=parts.rows(parts.split.train),
-        test=parts.rows(parts.split.test),
+        train=seen.train,
+        test=seen.test,
+        raw=raw,
         snapshots=one.training.snapshots,
         temperature=one.temperature,
         leaks=leaks,
@@ -130,15 +169,16 @@ def _without(leaks: tuple[str, ...], one: Trained, parts: Parts, settings: Setti
     return parts.loss.per_row(target, again.predict(fewer.encoded.take(fewer.split.test)))
 
 
-def _layers(one: Trained, parts: Parts, settings: Settings) -> Side:
+def _layers(one: Trained, parts: Parts, settings: Settings, seen: Seen, raw: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Side:
     return learner_side(
         one.model,
-        one.predict,
         loss=parts.loss,
         classes=parts.classes,
-        train=parts.rows(parts.split.train),
-        test=parts.rows(parts.split.test),
+        train=seen.train,
+        test=seen.test,
+        raw=raw,
         snapshots=one.training.snapshots,
         temperature=one.temperature,
+        seconds=LEDGER_SECONDS / 2,
         seed=seed_for(settings.seed, "ledger"),
     )
