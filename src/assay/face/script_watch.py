@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from assay.watch.unattended import Training, Unattended
 
 DIFF = "fix.diff"
+SHORT_SECONDS = 5.0
+"""Of a shorter training the share says little: the watch is given as much as if it lasted so long."""
 
 
 @dataclass(frozen=True)
@@ -225,10 +227,10 @@ def _headline(training: Training, evidence: LoopEvidence) -> str:
     loss = f", last loss {quantity(finite[-1], unit)}" if finite else ""
     epochs = len(evidence.epoch_step)
     told = f", {epochs:,} epoch{'s' if epochs > 1 else ''}" if epochs else ""
-    return (
-        f"assay watched {training.name}: {evidence.steps:,} step{'s' if evidence.steps != 1 else ''}{told}{loss};"
-        f" watching took {spent_seconds(training.watch):.2f} s, {100 * training.watch.overhead:.1f} % of the training's own time"
-    )
+    seconds, share = spent_seconds(training.watch), training.watch.overhead
+    cost = f"{seconds:.1f} s" + (f", {100 * share:.1f} % of the training's own time" if seconds > SHORT_SECONDS * share else "")
+    steps = f"{evidence.steps:,} step{'s' if evidence.steps != 1 else ''}"
+    return f"assay watched {training.name}: {steps}{told}{loss}; watching took {cost}"
 
 
 def _propose(kept: list[tuple[Training, LoopEvidence, Report]], watcher: Unattended, asked: Asked, teller: Teller, folder: Path) -> None:

@@ -68,8 +68,8 @@ def softmax(source: Source, _finding: Finding, _scene: Scene) -> list[Edit]:
         if isinstance(parent, ast.List | ast.Tuple):
             return [source.without(call, parent.elts)]
         return [source.replace(call, f"{dotted(call.func).rpartition('.')[0] or 'nn'}.Identity()")]
-    is_method = isinstance(call.func, ast.Attribute) and dotted(call.func.value) not in ("F", "torch", "functional", "nn.functional")
-    is_method = is_method and dotted(call.func) != "torch.nn.functional.softmax"
+    module = dotted(call.func).rpartition(".")[0].rpartition(".")[2]
+    is_method = isinstance(call.func, ast.Attribute) and module not in ("F", "torch", "functional")
     inner = call.func.value if is_method and isinstance(call.func, ast.Attribute) else call.args[0] if call.args else None
     return [] if inner is None else [source.replace(call, source.of(inner))]
 
