@@ -58,7 +58,8 @@ def fit(
         out: Folder for history.jsonl, readable at any time, and the checkpoint.
         resume: Go on from the checkpoint in `out`, bit for bit; without one there, begin.
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
-        callbacks: Called with a `Moment` after each evaluation; one that returns "stop" ends the training.
+        callbacks: Called with a `Moment` after each evaluation; one that returns "stop" ends the training. A
+            `assay.train.watched.WatchCallback` among them sees each step and names what goes wrong.
         budget_seconds: Ends the training, with an evaluation, once they are used up.
         groups: Layer name for people -> parameter names; as the network's own `groups()` says, or one a module, if None.
         watched: Record a trace from inside.

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,23 @@ if TYPE_CHECKING:
     from assay.train.task import Task
 
 STEPS_BETWEEN_CLOCKS = 16
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Who sees every step of a loop, such as `assay.train.watched.WatchCallback`."""
+
+    def begin(self, loop: Loop) -> None:
+        """The training begins."""
+
+    def around(self, step: Callable[[], object], loss: Tensor, batch: Batch) -> None:
+        """Take the optimiser's step on this batch, whose training loss this is."""
+
+    def __call__(self, moment: Moment) -> object:
+        """An evaluation is over."""
+
+    def end(self) -> None:
+        """The training is over, or has failed."""
 
 
 class Loop:
@@ -83,6 +100,7 @@ class Loop:
         self.layers = list(layers)
         self.probe = Probe(self.layers, self._sample_forward(), self.window_steps) if watched else None
         self.kept = Kept(self.weights)
+        self.observer: Observer | None = None
 
     def _guard(self) -> Guard:
         scaled = self.backward.scaler is not None
@@ -193,7 +211,10 @@ class Loop:
         watched = self.probe is not None and self.probe.wants(len(self.history.window) + len(self.window))
         if watched and self.probe is not None:
             self.probe.before_step()
-        self.optimiser.step(scaler)
+        if self.observer is None:
+            self.optimiser.step(scaler)
+        else:
+            self.observer.around(lambda: self.optimiser.step(scaler), loss, batch)
         if self.average is not None:
             self.average.update()
         if watched and self.probe is not None:

@@ -17,7 +17,7 @@ from assay.core.seeds import seed_for
 from assay.train.checkpoint import Checkpoint, identity_of, read_checkpoint
 from assay.train.crew import Crew, of_rank
 from assay.train.history import HistoryFile
-from assay.train.loop import Loop
+from assay.train.loop import Loop, Observer
 from assay.train.pace import choose_step, choose_threads
 from assay.train.range_test import find_rate
 
@@ -141,11 +141,17 @@ def _run(plan: Plan, loop: Loop, there: Stored | None, chosen: dict[str, Any], n
         write_json(plan.folder / RECORD, _record(plan, loop, chosen))
         lines = HistoryFile(plan.folder, history)
         callbacks.insert(0, lambda _moment: lines.append(history, time.monotonic() - started, _signals(loop)))
+    for one in callbacks:
+        if isinstance(one, Observer):
+            loop.observer = one
+            one.begin(loop)
     try:
         loop.run(
             budget_seconds=plan.budget_seconds, callbacks=callbacks, save=checkpoint.keep if checkpoint is not None else lambda _ends: None
         )
     finally:
+        if loop.observer is not None:
+            loop.observer.end()
         if checkpoint is not None:
             checkpoint.flush()
     loop.finish()

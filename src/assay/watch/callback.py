@@ -78,12 +78,16 @@ class Session:
         taps = Taps(self._tap, lambda problem: LOG.warning("assay hears no more losses: %r; the training goes on", problem))
         self._stack.enter_context(taps.laid(losses_only=True))
 
-    def step(self, inputs: Any = None, targets: Any = None) -> None:
-        """The optimiser has stepped."""
-        loss = self._tap.round.loss()
+    def step(self, inputs: Any = None, targets: Any = None, loss: Tensor | None = None) -> None:
+        """The optimiser has stepped; `loss` is its value where none was carried back by PyTorch."""
+        carried = self._tap.round.loss() if self._tap.round.is_open else None
         self._tap.round.stepped()
-        if self._is_on and self.watch is not None and loss is not None:
-            self.watch.step(loss, inputs=inputs, targets=targets)
+        if not self._is_on or self.watch is None:
+            return
+        if carried is not None:
+            self.watch.step(carried, inputs=inputs, targets=targets)
+        elif loss is not None:
+            self.watch.step(float(loss), inputs=inputs, targets=targets)
 
     def end_epoch(self, valid_loss: Any = None, valid_metric: Any = None) -> None:
         """An epoch is over."""

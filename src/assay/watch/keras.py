@@ -82,7 +82,8 @@ class AssayCallback(keras.callbacks.Callback):  # type: ignore[misc]
             return
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        self._optimiser = KerasOptimiser(self.model.optimizer, [v.value for v in self.model.trainable_variables])
+        kind = type(type(self.model.optimizer).__name__, (KerasOptimiser,), {})  # optimisers are told apart by their names
+        self._optimiser = kind(self.model.optimizer, [v.value for v in self.model.trainable_variables])
         steps = int((self.params.get("epochs") or 0) * (self.params.get("steps") or 0))
         self.session.begin(self.model, [self._optimiser], name=self.model.name, planned_steps=steps)
 
