@@ -23,6 +23,8 @@ FORBIDDEN = {
     "smtplib",
     "ssl",
 }
+# the one file that reaches out, to the cluster that --on ray was told of
+REACHES_OUT = {"face/job/cluster.py": {"socket"}}
 RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
 
 
@@ -45,7 +47,8 @@ def called(tree: ast.AST) -> set[str]:
 @pytest.mark.parametrize("file", SOURCES, ids=lambda f: str(f.relative_to(Path(assay.__file__).parent)))
 def test_no_connection_and_no_code_from_data(file):
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    assert imports(tree).isdisjoint(FORBIDDEN)
+    allowed = REACHES_OUT.get(file.relative_to(Path(assay.__file__).parent).as_posix(), set())
+    assert imports(tree).isdisjoint(FORBIDDEN - allowed)
     assert called(tree).isdisjoint(RUNS_TEXT)
 
 

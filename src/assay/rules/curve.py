@@ -55,7 +55,7 @@ def fall(loop: LoopEvidence, start: float = 0.5) -> tuple[float, float]:
     Example:
         >>> steady = tuple(Window(s, 1, 1.0 - s / 100, 0.05, 0.0, 1.0) for s in range(40))
         >>> size, error = fall(LoopEvidence("m", "bits", 1.0, (), steps=40, windows=steady))
-        >>> round(size, 3), size > 5 * error
+        >>> round(size, 3), size > 2 * error
         (0.1, True)
     """
     middle = (1 + start) / 2

@@ -24,8 +24,8 @@ class Governor:
 
     Example:
         >>> governor = Governor(0.03)
-        >>> governor.wants(0), governor.wants(7)
-        (True, False)
+        >>> governor.wants(0), governor.is_second, governor.wants(0)
+        (True, False, False)
     """
 
     def __init__(self, overhead: float) -> None:

@@ -30,7 +30,7 @@ class LossBook:
         ...     book.add(torch.tensor(1.0 / (step + 1)))
         >>> book.fetch()
         >>> len(book.early), round(book.windows()[0].mean, 2), book.nonfinite_step
-        (100, 0.07, -1)
+        (100, 0.52, -1)
     """
 
     def __init__(self) -> None:

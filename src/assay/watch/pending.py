@@ -15,8 +15,8 @@ class Pending:
         >>> pending = Pending()
         >>> pending.add("a", torch.tensor(2.0))
         >>> pending.add("b", 3)
-        >>> pending.fetch()
-        {'a': 2.0, 'b': 3.0}
+        >>> sorted(pending.fetch().items())
+        [('a', 2.0), ('b', 3.0)]
     """
 
     def __init__(self) -> None:
