@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from assay.model.cross_fit import each_fold, folds_of
+from assay.model.term_evidence import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +44,10 @@ class Fitted:
     def times(self, unit: float) -> Fitted:
         """The fit of a target that is counted in a unit so many times smaller."""
         return Fitted(self.coefficients * unit, self.intercept * unit, self.converged)
+
+    def unscaled(self, scale: NDArray[np.float64] | None) -> Fitted:
+        """The fit for columns as they are, from that for columns multiplied by `scale`."""
+        return self if scale is None else replace(self, coefficients=self.coefficients * scale[:, None])
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,13 @@ class Chosen:
     loss: float = math.inf
 
 
+class ScaleOf(Protocol):
+    """What the columns of a design matrix are multiplied by before they are fitted, as `term_scale` does; None for nothing."""
+
+    def __call__(self, design: Design, matrix: Any, rows: Rows, classes: int) -> NDArray[np.float64] | None:
+        """The scale by these rows."""
+
+
 class FitAt(Protocol):
     """Fits coefficients at one strength of a penalty, as `fit_once` does."""
 
@@ -120,6 +132,7 @@ def choose_strength(
     limits: Limits,
     *,
     fit_at: FitAt | None = None,
+    scale_of: ScaleOf | None = None,
     strengths: Sequence[float] | None = None,
     patience: int = 1,
 ) -> Chosen:
@@ -135,6 +148,7 @@ def choose_strength(
         classes: Number of classes, 0 for regression.
         limits: Of steps and time.
         fit_at: How coefficients are fitted at a strength; `fit_once` if None.
+        scale_of: What columns are multiplied by before they are fitted, learned from the fitted rows alone; nothing if None.
         strengths: From strong to weak; decades if None.
         patience: The walk stops at so many strengths in a row that serve the rows worse.
     """
@@ -147,16 +161,17 @@ def choose_strength(
     fold_of = folds_of(train, valid, is_cheap=is_cheap)
     best, n_worse = Chosen(1.0), 0
     starts: dict[int, Fitted] = {}
+    scales = [scale_of(design, matrix[kept], both.take(kept), classes) if scale_of else None for kept, _ in each_fold(fold_of)]
     judged = np.flatnonzero(fold_of >= 0)
     for strength in strengths or STRENGTHS["log" if loss.name == "log" else "other"]:
         if time.monotonic() > limits.until and best.start is not None:
             return replace(best, is_cut=True)
         prediction = np.empty((both.size, classes) if classes else both.size)
         for fold, (kept, asked) in enumerate(each_fold(fold_of)):
-            starts[fold] = fitter(
-                both.take(kept), matrix[kept], loss, classes, strength, start=starts.get(fold), steps=limits.rough, rough=True
-            )
-            scores = matrix[asked] @ starts[fold].coefficients + starts[fold].intercept
+            fed = scaled(matrix[kept], scales[fold])
+            starts[fold] = fitter(both.take(kept), fed, loss, classes, strength, start=starts.get(fold), steps=limits.rough, rough=True)
+            fitted = starts[fold].unscaled(scales[fold])
+            scores = matrix[asked] @ fitted.coefficients + fitted.intercept
             prediction[asked] = probabilities(scores) if classes else scores[:, 0]
         per_row = loss.per_row(both.target[judged], prediction[judged])
         now = float(np.average(per_row, weights=None if both.weight is None else both.weight[judged]))
