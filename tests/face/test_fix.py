@@ -54,7 +54,7 @@ def changed(name: str, text: str = LOOP, remedy: str = "", **more) -> list[str]:
         ("forgot-train", "", ["+        model.train()"]),
         ("forgot-eval", "", ["+        model.train()", "+    model.eval()"]),
         ("double-softmax", "", ["-    nn.Softmax(dim=1),"]),
-        ("lr-too-high", "", ["-RATE = 0.5", "+RATE = 0.05"]),
+        ("lr-too-high", "", ["-RATE = 0.5", "+RATE = 0.01"]),
         ("lr-too-low", "lr=0.002 in the optimiser", ["-RATE = 0.5", "+RATE = 0.002"]),
         ("oscillating-loss", "", []),
         ("target-shape-broadcast", "", ["-        loss = loss_fn(out, yb)", "+        loss = loss_fn(out, yb.view_as(out))"]),
@@ -97,7 +97,7 @@ def test_every_proposal_is_python_and_the_script_is_as_it_was_elsewhere(tmp_path
 
 def test_the_default_of_an_option_is_changed():
     text = LOOP.replace("RATE = 0.5", "parser.add_argument('--lr', type=float, default=0.5)").replace("lr=RATE", "lr=options.lr")
-    assert changed("lr-too-high", text)[1] == "+parser.add_argument('--lr', type=float, default=0.05)"
+    assert changed("lr-too-high", text)[1] == "+parser.add_argument('--lr', type=float, default=0.01)"
 
 
 def test_parts_that_are_not_trained():

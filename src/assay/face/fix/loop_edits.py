@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from assay.core.finding import Finding
     from assay.face.fix.propose import Scene
 
+LOSSES = {
+    "CrossEntropyLoss": "cross_entropy",
+    "NLLLoss": "nll_loss",
+    "MSELoss": "mse_loss",
+    "L1Loss": "l1_loss",
+    "BCELoss": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+}
+"""Class -> the function that it calls."""
 SOFTMAX = ("softmax", "log_softmax", "Softmax", "LogSoftmax")
 
 
@@ -75,17 +84,19 @@ def softmax(source: Source, _finding: Finding, _scene: Scene) -> list[Edit]:
 
 
 def loss(source: Source, finding: Finding, _scene: Scene) -> list[Edit]:
-    """The loss that the remedy names, where the script makes one loss."""
-    named = re.findall(r"\b(?:nn\.)?([A-Z]\w*Loss)\b", finding.remedy)
-    made = [call for call in source.calls() if re.fullmatch(r"[A-Z]\w*Loss", last_name(call.func))]
+    """The loss that the remedy names, as a class or a function, where the script makes or calls one loss."""
+    named = [n for n in re.findall(r"\w+", finding.remedy) if n in LOSSES or n in LOSSES.values()]
+    made = source.calls(*LOSSES) or source.calls(*LOSSES.values())
     if len(made) != 1 or not named:
         return []
     was = last_name(made[0].func)
-    other = next((n for n in named if n != was), None)
-    if other is None:
+    wanted = next((n for n in named if was not in (n, LOSSES.get(n, ""))), None)
+    if wanted is None:
         return []
+    classes = {function: name for name, function in LOSSES.items()}
+    other = (LOSSES.get(wanted, wanted)) if was in classes else classes.get(wanted, wanted)
     module = dotted(made[0].func).rpartition(".")[0]
-    return [source.replace(made[0].func, f"{module}.{other}" if module else other)]
+    return [] if other == was else [source.replace(made[0].func, f"{module}.{other}" if module else other)]
 
 
 def target_shape(source: Source, _finding: Finding, scene: Scene) -> list[Edit]:
@@ -134,9 +145,8 @@ def unfreeze(source: Source, finding: Finding, scene: Scene) -> list[Edit]:
     for call in scene.calls_where(source, "optimiser"):
         given = call.args[0] if call.args else None
         if isinstance(given, ast.Call) and last_name(given.func) == "parameters" and isinstance(given.func, ast.Attribute):
-            owner = dotted(given.func.value)
-            model = scene.names.get("model", "")
-            if model and owner.startswith(f"{model}."):
+            owner, model = source.of(given.func.value), scene.names.get("model", "")
+            if model and owner.startswith((f"{model}.", f"{model}[")):
                 edits.append(source.replace(given, f"{model}.parameters()"))
     return edits
 

@@ -125,7 +125,7 @@ def propose(text: str, scene: Scene, findings: Iterable[Finding]) -> list[Propos
         +++ a.py
         @@ -1 +1 @@
         -opt = SGD(net.parameters(), lr=10.0)
-        +opt = SGD(net.parameters(), lr=1)
+        +opt = SGD(net.parameters(), lr=0.1)
         <BLANKLINE>
     """
     try:

@@ -13,14 +13,19 @@ if TYPE_CHECKING:
     from assay.face.fix.propose import Scene
 
 HIGHEST_DROPOUT = 0.5
+MOST_RATE = {"SGD": 0.1, "LBFGS": 1.0, "Adadelta": 1.0}
+USUAL_MOST_RATE = 0.01
+"""Of Adam and its like; rates above are hardly ever meant."""
 NUMBER = r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
-NO_OPTIMISER = {"DataLoader", "Dropout", "print"}
 
 
 def learning_rate(source: Source, finding: Finding, scene: Scene) -> list[Edit]:
-    """The rate that the remedy names; without one a tenth, or ten times of one that is too low."""
-    factor = 10.0 if finding.name == "lr-too-low" else 0.1
-    return _optimiser_number(source, scene, "lr", asked(finding, "lr"), factor, place=1)
+    """The rate that the remedy names, but of one that is too low at least a usual one; without one a tenth, or ten times."""
+    is_low = finding.name == "lr-too-low"
+    value = asked(finding, "lr")
+    for call in scene.calls_where(source, "optimiser") if is_low and value is not None else []:
+        value = f"{max(float(value or 0.0), 0.1 * MOST_RATE.get(last_name(call.func), USUAL_MOST_RATE)):.3g}"
+    return _optimiser_number(source, scene, "lr", value, 10.0 if is_low else 0.1, place=1)
 
 
 def given_rate(source: Source, finding: Finding, scene: Scene) -> list[Edit]:
@@ -46,10 +51,17 @@ def _optimiser_number(source: Source, scene: Scene, name: str, value: str | None
             continue
         literal = _literal(source, given)
         if literal is not None and (old := number_of(literal)) is not None and old > 0:
-            edits.append(source.replace(literal, value or f"{old * factor:.3g}"))
+            kind = last_name(call.func)
+            edits.append(source.replace(literal, value or f"{_changed(old, factor, kind) if name == 'lr' else old * factor:.3g}"))
         elif value is not None:
             edits.append(source.replace(given, value))
     return edits
+
+
+def _changed(rate: float, factor: float, kind: str) -> float:
+    """A rate that is lower or higher, and then within what is usual for such an optimiser."""
+    most = MOST_RATE.get(kind, USUAL_MOST_RATE)
+    return min(rate * factor, most) if factor < 1.0 else max(rate * factor, 0.1 * most)
 
 
 def _literal(source: Source, given: ast.expr) -> ast.expr | None:
@@ -123,6 +135,6 @@ def initialisation(source: Source, _finding: Finding, _scene: Scene) -> list[Edi
     edits = []
     for call in source.calls("constant_", "zeros_", "ones_", "normal_", "uniform_", "trunc_normal_"):
         owner = dotted(call.func).rpartition(".")[0]
-        if owner.endswith("init") and call.args and dotted(call.args[0]).endswith("weight"):
+        if owner.endswith("init") and call.args and source.of(call.args[0]).endswith("weight"):
             edits.append(source.replace(call, f"{owner}.kaiming_normal_({source.of(call.args[0])}, nonlinearity='relu')"))
     return edits
