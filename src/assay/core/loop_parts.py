@@ -150,7 +150,7 @@ class BatchFacts:
         first_is_norm: A norm is the first thing inputs meet.
         nonfinite_inputs, nonfinite_targets: Values that are not finite, in the batches seen.
         target_kind: "classes", "one-hot", "multi-label", "binary", "numbers" or "" where targets were not seen.
-        classes: Classes in the targets.
+        classes: Classes in the targets, or different values of number targets that are whole numbers from 0 on; 0 for other numbers.
         class_share: Share of each class (at most 100) in the rows seen.
         target_mean, target_std, target_min, target_max: Of number targets.
         order_p: P-value of "batches are drawn at random": how alike targets within a batch are, against between batches; 1 if unseen.

@@ -9,6 +9,7 @@ from assay.rules.course import course
 
 SURE_P = 0.01
 FEWEST_ROWS = 100
+NOTHING_SHARE = 0.1
 
 
 def was_tested(loop: LoopEvidence) -> bool:
@@ -29,9 +30,9 @@ def shortfall(loop: LoopEvidence) -> float:
 
 
 def inputs_tell(loop: LoopEvidence) -> bool | None:
-    """Inputs surely tell something of the targets; False: surely less than 2 %; None: not known."""
+    """Inputs surely tell something of the targets; False: nothing that shows, and under a tenth; None: not known."""
     if not was_tested(loop):
         return None
-    if loop.floor.target_p <= SURE_P and loop.floor.target_share > 0:
-        return True
-    return False if loop.floor.target_share < 0.02 else None
+    if loop.floor.target_p <= SURE_P:
+        return True if loop.floor.target_share > 0 else None
+    return False if loop.floor.target_share < NOTHING_SHARE else None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from assay.core.loop_evidence import LoopEvidence
+from assay.core.loop_parts import BatchFacts
+from assay.core.units import entropy_bits
 from assay.rules.course import course
 
 WEIGHTED = frozenset({"linear", "conv", "matmul", "embedding", "recurrent", "attention"})
@@ -15,6 +17,7 @@ RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "re
 TOUCH = 1e-4
 OUT_OF_RANGE_SPREADS = 0.25
 SLOW_FALL_SHARE = 0.25
+EVEN_SHARE = 0.95
 FEWEST_STEPS_TO_BE_SLOW = 40
 
 
@@ -120,6 +123,9 @@ def distance_for_classes(loop: LoopEvidence) -> Misfit | None:
     if batch.target_kind in ("classes", "one-hot") and batch.classes >= 3:
         remedy = f"loss = torch.nn.functional.cross_entropy(logits, class_index) with {batch.classes} output units"
         return Misfit(f"{name} against {batch.classes} classes", "cross-entropy: a class is no quantity", remedy)
+    if _are_class_numbers(batch):
+        remedy = f"loss = torch.nn.functional.cross_entropy(logits, targets.long()) with {batch.classes} output units"
+        return Misfit(f"{name} against the numbers of {batch.classes} classes, about equally often", "cross-entropy", remedy)
     is_binary = batch.target_kind == "binary" or (batch.target_kind in ("classes", "one-hot") and batch.classes == 2)
     bend = loop.output.last_activation
     if is_binary and (bend in ("softmax", "relu", "tanh") or (bend == "sigmoid" and _falls_slowly(loop))):
@@ -128,6 +134,19 @@ def distance_for_classes(loop: LoopEvidence) -> Misfit | None:
         saw = f"{name} of a {bend} output against 2 classes{slow}"
         return Misfit(saw, "cross-entropy, whose gradient does not vanish where the output is wrong and sure", remedy)
     return None
+
+
+def _are_class_numbers(batch: BatchFacts) -> bool:
+    """Whole numbers 0, 1, ... without a gap and all about as frequent: counts and grades have a shape, class numbers have none."""
+    shares = [s for s in batch.class_share if s > 0]
+    if (
+        batch.target_kind != "numbers"
+        or not 3 <= batch.classes <= 100
+        or batch.target_max != batch.classes - 1
+        or len(shares) < batch.classes
+    ):
+        return False
+    return entropy_bits(shares) > EVEN_SHARE * math.log2(batch.classes)
 
 
 def _falls_slowly(loop: LoopEvidence) -> bool:

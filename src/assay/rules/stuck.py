@@ -16,14 +16,14 @@ STUCK_SHARE = 0.02
 MOST_ABOVE_SHARE = 0.1
 FALLING_Z = 4.0
 FEWEST_STEPS = 50
-FEWEST_STEPS_UNTESTED = 150
+FEWEST_STEPS_UNTESTED = 120
 
 
 def stuck_at_prior(loop: LoopEvidence) -> Iterator[Finding]:
     """The finding "loss-stuck-at-prior" of a watched training.
 
     Named where after 50 steps the loss is still within 2 % of that of the best constant, known to 1 %, without a fall over the last four
-    fifths, though nearest neighbours in the inputs tell something of the targets; where that was not tested, after 150 steps.
+    fifths, though nearest neighbours in the inputs tell something of the targets; where that was not tested, after 120 steps.
     """
     seen = course(loop)
     told = inputs_tell(loop)

@@ -9,6 +9,7 @@ from assay.core.loop_evidence import LoopEvidence
 from assay.core.loop_parts import LayerLooks, ParameterFacts
 
 FEWEST_LOOKS = 3
+SURELY_TOLD = 1_024
 WITHOUT_DRAW = frozenset({"norm", "other"})
 
 
@@ -62,7 +63,16 @@ def never_trained(loop: LoopEvidence) -> dict[Stillness, list[ParameterFacts]]:
             why = Stillness.UNREGISTERED
         if why is not None:
             found.setdefault(why, []).append(one)
-    return found
+    return {why: ones for why, ones in found.items() if why is Stillness.UNREGISTERED or not _are_learned(loop, ones)}
+
+
+def _are_learned(loop: LoopEvidence, drawn: Sequence[ParameterFacts]) -> bool:
+    """Whether what looks drawn is a few small tensors, which cannot be told from learned ones, among larger ones that are learned."""
+    if max(p.size for p in drawn) >= SURELY_TOLD:
+        return False
+    matrices = {p.name for p in loop.parts if p.kind not in WITHOUT_DRAW}
+    still = sum(p.size for p in loop.parameters if p.in_model and not p.moved and p.layer in matrices and not _is_bias(p))
+    return sum(p.size for p in drawn) < still / 2
 
 
 def _reason(one: ParameterFacts, *, foreign: bool, called: bool) -> Stillness | None:

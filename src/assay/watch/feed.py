@@ -162,6 +162,8 @@ class Feed:
             found |= _class_facts([t for t in labels if len(t)])
         if kind in ("numbers", "multi-label", "binary"):
             found |= _number_facts(batches)
+        if kind == "numbers" and widths == {1} and _are_counted(batches):
+            found |= _class_facts([t.reshape(-1).long() for t in batches])
         if kind in ("classes", "binary") and not batches[0].is_floating_point():
             merged = torch.cat([t.reshape(-1) for t in batches]).double()
             found |= {"target_min": float(merged.min()), "target_max": float(merged.max())}
@@ -221,6 +223,12 @@ def target_kind(batches: list[Tensor]) -> str:
     if zero_one:
         return "binary" if some.is_floating_point() else "classes"
     return "numbers" if some.is_floating_point() else "classes"
+
+
+def _are_counted(batches: list[Tensor]) -> bool:
+    """Whether number targets are whole numbers from 0 on, few of them, as class numbers are."""
+    some = torch.cat([t.reshape(-1) for t in batches]).double()
+    return bool(((some == some.round()) & (some >= 0) & (some <= MOST_CLASSES)).all()) and len(some) >= MOST_ROWS
 
 
 def _class_facts(labels: list[Tensor]) -> dict[str, Any]:
