@@ -24,6 +24,8 @@ BROKEN = 4.0  # times the lowest loss so far
 FIRST_STEPS = 20  # at rates below 1e-5, which move nothing yet
 # of 0.5 to 0.95, what came nearest to the best rate of a grid on digits (AdamW, Nesterov) and on a small language model
 ENOUGH = 0.8
+# of the rate at the lowest loss: tables of few rows are learned by heart meanwhile, so that their loss falls on where it no longer should
+SAFE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,10 @@ def _batches(data: Data, settings: Settings, seed: int) -> Any:
 
 
 def suggested(rates: Sequence[float], losses: Sequence[float], settings: Settings, spread: float = 0.0) -> RangeTest:
-    """What the losses of a rising rate suggest: the lowest rate at which four fifths of the whole fall are done.
+    """What the losses of a rising rate suggest: the rate at which four fifths of the fall are done, or a tenth of the lowest loss's.
 
-    On the way down a higher rate learns more in one step; near the bottom it no longer does, and further on it breaks. Where the loss
-    fell by no more than single batches differ, nothing can be told, and the usual rate is kept.
+    On the way down a higher rate learns more in one step; near the bottom it no longer does, and further on it breaks. The lower of the
+    two is taken. Where the loss fell by no more than single batches differ, nothing can be told, and the usual rate is kept.
 
     Args:
         rates: Rising.
@@ -145,5 +147,10 @@ def suggested(rates: Sequence[float], losses: Sequence[float], settings: Setting
         return RangeTest(*told, usual, f"no rate lowered the loss by more than batches differ ({spread:.2g}), so the usual rate is kept")
     aim = start - ENOUGH * (start - lowest)
     place = next(i for i in range(FIRST_STEPS - 1, len(losses)) if losses[i] <= aim)
+    bottom = rates[min(range(len(losses)), key=losses.__getitem__)]
+    if SAFE_SHARE * bottom < rates[place]:
+        return RangeTest(
+            *told, SAFE_SHARE * bottom, f"a tenth of {bottom:.3g}, where the loss under a rising rate was lowest, {lowest:.3g}"
+        )
     why = f"under a rising rate the loss had done {ENOUGH:.0%} of its fall from {start:.3g} to {lowest:.3g} there"
     return RangeTest(*told, rates[place], why)
