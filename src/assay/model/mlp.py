@@ -51,6 +51,8 @@ class Mlp(NeuralModel):
     complexity: ClassVar[int] = 7
     shape_type = Shape
     input_type = TableInput
+    # against AdamW's usual 0.05: lower losses on California housing, bike hire, adult, churn, breast cancer and Titanic, elsewhere the same
+    usual_settings: ClassVar[Mapping[str, Any]] = {"weight_decay": 0.3}
     shape: Shape
 
     @classmethod

@@ -127,8 +127,9 @@ def loop_of(model: str, knobs: Mapping[str, Any]) -> Loop | None:
         return None
     kind: Any = model_class(model)
     usual = dict(kind.usual_settings)
-    if "optimiser" in knobs:  # the family's rate is for its usual optimiser
+    if "optimiser" in knobs:  # the family's rate and decay are for its usual optimiser
         usual.pop("learning_rate", None)
+        usual.pop("weight_decay", None)
     asked = {field: knobs[name] for name, field in LOOP_KNOBS.items() if name in knobs}
     if "average" in knobs:
         asked["average"] = AVERAGE_DECAY
