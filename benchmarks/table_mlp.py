@@ -41,7 +41,7 @@ def run(quick: bool) -> Iterator[Measured]:
             ours, mlp, boosting = np.mean([_on_split(name, seed) for seed in range(1 if quick else SPLITS)], axis=0)
         for peer, found, most in (("scikit-learn's MLP", mlp, 1.0), ("its boosting", boosting, NEAR)):
             ratio = ours[0] / found[0]
-            told = f"{ratio:.3f} ({ours[0]:.4g} of {found[0]:.4g}; {ours[1]:.1%} of {found[1]:.1%}; {ours[2]:.0f} of {found[2]:.0f} CPU s)"
+            told = f"{ratio:.3f} ({ours[0]:.4g} of {found[0]:.4g}; {ours[1]:.1%} of {found[1]:.1%}; {ours[2]:.1f} of {found[2]:.1f} CPU s)"
             yield Measured(f"MLP on {name} beside {peer}", told, f"at most {most:g} of the loss", bool(ratio <= most))
 
 
