@@ -206,4 +206,6 @@ def loss_kind(chain: tuple[str, ...]) -> str:
         return "squared"
     if first == "abs" and second == "sub":
         return "absolute"
+    if first == "sub" and second in ("softmax", "log-softmax") and chain[chain.index("sub") :][1:2] == ("mul",):
+        return "kl"
     return "own" if core else ""

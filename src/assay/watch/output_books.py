@@ -39,7 +39,9 @@ def output_facts(recorder: Recorder) -> OutputFacts:
     """The outputs as the last pass showed them, the loss as its graph or its name tells it."""
     looks = recorder.looks
     chain = looks.graph.chain if looks.graph is not None else ()
-    kind = loss_kind(chain) or BY_NAME.get(_name_of(recorder.loss_fn), "")
+    kind = loss_kind(chain)
+    if kind in ("", "own"):
+        kind = BY_NAME.get(_name_of(recorder.loss_fn), kind)
     seen = [look.output for look in looks.deep if look.output is not None]
     if not seen:
         return OutputFacts(loss=kind, loss_chain=chain, negative_loss=_is_negative(recorder, kind), detached=_is_detached(recorder))

@@ -10,8 +10,7 @@ from assay.core.loop_parts import BatchFacts, LayerLooks, ParameterFacts
 from assay.core.rule import rule
 from assay.rules.wiring import FEWEST_LOOKS, random_layers
 
-FEWEST_BATCHES = 8
-FEWEST_TOKENS = 1_000
+FEWEST_TOKENS = 500
 SEEN_SHARE = 0.1
 
 
@@ -21,7 +20,7 @@ def embedding_never_updated(loop: LoopEvidence) -> Iterator[Finding]:
 
     Why it matters: Words stay random vectors; the layers behind learn what they can of them, so the loss still falls.
     How it is detected: Exactly: the table is looked up, holds nothing learned, and no step has changed any of its numbers. Or the
-        highest of 1,000 tokens and more, in 8 batches and more, is in the first tenth of the table.
+        highest of some 500 tokens and more is in the first tenth of the table.
     Remedy: Give the embedding to the optimiser and let gradients reach it; feed token numbers of the vocabulary that it was built for.
     Limits: Rows of rare tokens that wait for their first step are no fault and are not counted. A table drawn by another law than PyTorch's
         looks learned, and is not named when it stands still.
@@ -62,8 +61,8 @@ def _why(one: ParameterFacts) -> str:
 
 def _is_mostly_unseen(loop: LoopEvidence, rows: int) -> bool:
     batch = loop.batch
-    enough = batch.input_kind == "tokens" and batch.batches_seen >= FEWEST_BATCHES
-    return enough and batch.rows * batch.input_features * batch.batches_seen >= FEWEST_TOKENS and batch.input_max + 1 < SEEN_SHARE * rows
+    tokens = batch.rows * batch.input_features * max(batch.batches_seen, len(loop.deep_step))
+    return batch.input_kind == "tokens" and tokens >= FEWEST_TOKENS and batch.input_max + 1 < SEEN_SHARE * rows
 
 
 def _loop(batch: BatchFacts | None = None, *, drawn: bool = True, **facts: object) -> LoopEvidence:
