@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from assay.core.finding import Finding
     from assay.watch.attach import Watch
 
+BACKWARD_DEPTH = 4
+"""Frames from here to who called `backward` of a tensor."""
 MOST_ALIVE = 8
 """Trainings that are watched at a time; of a program that trains more, such as a search, the one that rested longest is ended."""
 
@@ -108,6 +112,7 @@ class Unattended:
         self._of: dict[int, Training] = {}
         self._reached: dict[Site, list[Training]] = {}
         self._loaders: dict[int, Site] = {}
+        self._sites: dict[tuple[CodeType, int], Site] = {}
         self._taps = Taps(self, on_trouble)
 
     def laid(self) -> AbstractContextManager[None]:
@@ -166,8 +171,12 @@ class Unattended:
 
     def before_backward(self, loss: Tensor) -> None:
         """Give the loss to the models that it reaches."""
-        site = site_of(stranger_frame())
-        self.places.note("backward", site)
+        caller = sys._getframe(BACKWARD_DEPTH)
+        key = (caller.f_code, caller.f_lasti)
+        site = self._sites.get(key)
+        if site is None:
+            site = self._sites[key] = site_of(stranger_frame())
+            self.places.note("backward", site)
         reached = self._reaches(site, loss)
         for training in reached:
             if len(reached) > 1:  # what the loss compared is not this model's own output
@@ -179,6 +188,8 @@ class Unattended:
             training.round.add(site, loss)
 
     def _reaches(self, site: Site, loss: Tensor) -> list[Training]:
+        if len(self.trainings) < 2:
+            return [t for t in self.trainings if not t.is_closed]
         alive = [t for t in self.trainings if not t.is_closed]
         if len(alive) < 2:
             return alive
