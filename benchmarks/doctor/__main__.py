@@ -54,10 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     from benchmarks.doctor import runner
 
     began = time.process_time()
-    said = runner.trained(chosen.quick, chosen.match, shows_progress=True)
+    said = []
+    for one in runner.trained(chosen.quick, chosen.match):
+        said.append(one)
+        for line in runner.shortfalls(one):
+            print(line, flush=True)
     if chosen.json:
         runner.kept(said, chosen.json)
-    print("\n".join([*runner.shortfalls(said), *runner.table(said)]))
+    print("\n".join(runner.table(said)))
     print(f"{len(said)} trainings in {time.process_time() - began:.0f} s of CPU time")
     found = runner.totals(said)
     keeps = found["top"] >= runner.TOP_SHARE and found["named"] >= runner.NAMED_SHARE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -35,15 +34,11 @@ def planned(quick: bool, pattern: str = "") -> list[tuple[Case, int, bool]]:
     return work + [(case, seed, True) for case in healthy for seed in seeds]
 
 
-def trained(quick: bool, pattern: str = "", *, shows_progress: bool = False) -> list[Said]:
-    """What was said of each training."""
+def trained(quick: bool, pattern: str = "") -> Iterator[Said]:
+    """What was said of each training, as it ends."""
     torch.set_num_threads(1)
-    work, said = planned(quick, pattern), []
-    for n, (case, seed, repaired) in enumerate(work):
-        said.append(tried(case, seed, repaired))
-        if shows_progress and sys.stderr.isatty():
-            print(f"\r{n + 1} of {len(work)}: {case.name:<60}", end="", file=sys.stderr, flush=True)
-    return said
+    for case, seed, repaired in planned(quick, pattern):
+        yield tried(case, seed, repaired)
 
 
 def totals(said: Iterable[Said]) -> dict[str, float]:
@@ -64,7 +59,7 @@ def measured(quick: bool) -> Iterator[Measured]:
     if not SHARED.is_dir():
         yield Measured("training doctor", "not measured", f"needs the real data sets at {SHARED}", False)
         return
-    found = totals(trained(quick))
+    found = totals(list(trained(quick)))
     of, innocent = int(found["faulty"]), int(found["innocent"])
     yield Measured(
         "true cause among the first two findings", f"{found['top']:.1%} of {of}", f"at least {TOP_SHARE:.0%}", found["top"] >= TOP_SHARE
@@ -100,17 +95,16 @@ def table(said: list[Said]) -> Iterator[str]:
     )
 
 
-def shortfalls(said: list[Said]) -> Iterator[str]:
-    """Each fault that was not among the first two, each innocent training that was alarmed, each trouble."""
-    for s in said:
-        twin = "repaired " if s.repaired else ""
-        if s.causes and not 0 <= s.place < 2:
-            told = ", ".join(f["name"] for f in s.findings) or "nothing"
-            yield f"{'missed ' if s.place < 0 else 'low    '} {s.case} seed {s.seed}: {s.causes[0]}; said {told}"
-        elif not s.causes and s.alarms:
-            yield f"alarmed {twin}{s.case} seed {s.seed}: {', '.join(s.alarms)}"
-        for trouble in s.troubles:
-            yield f"trouble {twin}{s.case} seed {s.seed}: {trouble}"
+def shortfalls(s: Said) -> Iterator[str]:
+    """A line if it is a fault that was not among the first two or an innocent training that was alarmed, and one for each trouble."""
+    twin = "repaired " if s.repaired else ""
+    if s.causes and not 0 <= s.place < 2:
+        told = ", ".join(f["name"] for f in s.findings) or "nothing"
+        yield f"{'missed ' if s.place < 0 else 'low    '} {s.case} seed {s.seed}: {s.causes[0]}; said {told}"
+    elif not s.causes and s.alarms:
+        yield f"alarmed {twin}{s.case} seed {s.seed}: {', '.join(s.alarms)}"
+    for trouble in s.troubles:
+        yield f"trouble {twin}{s.case} seed {s.seed}: {trouble}"
 
 
 def kept(said: list[Said], file: Path) -> None:
