@@ -134,10 +134,13 @@ def test_evaluations_can_be_counted_in_steps() -> None:
     assert run.history.step_number == list(range(24))
 
 
-def test_ctrl_c_between_steps_keeps_everything(tmp_path: Path) -> None:
+def test_ctrl_c_between_steps_keeps_everything(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     import os
     import signal
 
+    # a shell's background jobs ignore Ctrl-C, and so would their tests
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     whole = fit(reader(), "next-token", text(), settings=BRIEF)
     network, steps = reader(), 0
 
