@@ -290,3 +290,37 @@ def test_memory_of_a_long_training_stays_small():
     assert sum(window.steps for window in evidence.windows) == 3_000
     assert len(evidence.look_step) <= 257
     gc.collect()
+
+
+def test_inputs_that_ask_for_a_gradient_are_no_lost_weights_and_are_let_go():
+    torch.manual_seed(0)
+    model = nn.Linear(6, 2)
+    optimizer, loss_fn = torch.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
+    with assay.watch(model, optimizer, loss_fn) as w:
+        for _ in range(30):
+            x = torch.randn(16, 6, requires_grad=True)
+            loss = loss_fn(model(x), (x[:, 0] > 0).long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+        del x, loss
+    assert [p.name for p in w.evidence().parameters] == ["weight", "bias"]
+    assert "frozen-parameters" not in {f.name for f in w.findings}
+
+
+def test_layers_in_a_plain_list_are_seen_beside_the_model():
+    torch.manual_seed(0)
+    hidden = [nn.Linear(6, 8)]
+    model = nn.Linear(8, 2)
+    optimizer, loss_fn = torch.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
+    with assay.watch(model, optimizer, loss_fn) as w:
+        for _ in range(30):
+            x = torch.randn(16, 6)
+            loss = loss_fn(model(torch.relu(hidden[0](x))), (x[:, 0] > 0).long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+    assert sum(not p.in_model for p in w.evidence().parameters) == 2
+    assert "frozen-parameters" in {f.name for f in w.findings}

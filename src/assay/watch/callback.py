@@ -134,3 +134,23 @@ def held_out_of(metrics: dict[str, Any]) -> tuple[Any, Any]:
 
 def _is_timing(name: str) -> bool:
     return name.endswith(("_runtime", "_per_second"))
+
+
+class Watching:
+    """What every framework's callback answers.
+
+    Attributes:
+        session: The training that it watches.
+    """
+
+    session: Session
+
+    @property
+    def watch(self) -> Watch | None:
+        """The watch, None before the training began."""
+        return self.session.watch
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was named so far."""
+        return self.watch.findings if self.watch is not None else ()

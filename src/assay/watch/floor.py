@@ -12,6 +12,7 @@ FEWEST_ROWS = 96
 MOST_ROWS = 768
 NEIGHBOURS = 7
 SHUFFLES = 60
+LEAST_P = 1e-16
 
 
 def floor_of(kept: list[tuple[Tensor, Tensor, Tensor]], loss: str, seed: int = 0) -> FloorFacts:
@@ -93,7 +94,7 @@ def _told(values: NDArray[np.float64], near: NDArray[np.intp], stream: np.random
     above = (1 + sum(c >= real for c in chance)) / (SHUFFLES + 1)
     if above <= 1.0 / (SHUFFLES + 1):  # far out the shuffles' own spread tells more than their count
         z = (real - float(np.mean(chance))) / max(float(np.std(chance)), 1e-12)
-        above = min(above, float(np.exp(-0.5 * z * z))) if z > 3.0 else above
+        above = min(above, max(LEAST_P, float(np.exp(-0.5 * z * z)))) if z > 3.0 else above
     # the mean of k neighbours costs 1/k of whatever they cannot tell, as shuffling shows
     usual = float(np.mean(chance))
     return (real - usual) / (1.0 - usual), above

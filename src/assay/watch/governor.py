@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from statistics import median
 
 CREDIT_SECONDS = 5.0
 """A training is taken to last at least so long: its share of this is there from the first step on, so that short ones are seen too."""
 FREE_STEPS = 4
 GROWTH = 1.2
+STEPS_TO_WAIT = 8
 MOST_STEPS_BETWEEN = 2_000
 
 
@@ -47,7 +47,7 @@ class Governor:
         self.is_second = self._pair == step - 1
         if not self.is_second:
             if step > FREE_STEPS and not self._affords():
-                self.next_step = step + 1 + self._patience()
+                self.next_step = step + 1 + STEPS_TO_WAIT
                 return False
             self._pair = step
             self.next_step = step + 1
@@ -58,12 +58,8 @@ class Governor:
     def _distance(self, step: int) -> int:
         return min(MOST_STEPS_BETWEEN, max(1, round(step * (GROWTH - 1.0))))
 
-    def _patience(self) -> int:
-        """Steps after which it is worth while to ask again."""
-        return 8
-
     def _affords(self) -> bool:
-        return self.spent + self.look_seconds <= self.budget
+        return self.affords(self.look_seconds)
 
     @property
     def look_seconds(self) -> float:
@@ -91,8 +87,3 @@ class Governor:
         """Share of the bare time that was spent so far."""
         bare = time.perf_counter() - self.started - self.spent
         return self.spent / max(bare, 1e-9)
-
-    @property
-    def usual_look(self) -> float:
-        """The median cost of a look."""
-        return median(self._costs) if self._costs else 0.0

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from assay.watch.callback import Session, held_out_of
+from assay.watch.callback import Session, Watching, held_out_of
 
 if TYPE_CHECKING:
     from assay.core.finding import Finding
-    from assay.watch.attach import Watch
 
 
-class AssayTrainerCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
+class AssayTrainerCallback(Watching, TrainerCallback):  # type: ignore[misc,unused-ignore]
     """Watches what a `Trainer` trains.
 
     Args:
@@ -30,16 +29,6 @@ class AssayTrainerCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
         self.session = Session(overhead, folder, on_finding)
         self._is_due = False
         self._held_out: tuple[Any, Any] = (None, None)
-
-    @property
-    def watch(self) -> Watch | None:
-        """The watch, None before the training began."""
-        return self.session.watch
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was named so far."""
-        return self.watch.findings if self.watch is not None else ()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Begin to watch."""

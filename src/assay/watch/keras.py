@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import torch
 
-from assay.watch.callback import LOG, Session, held_out_of
+from assay.watch.callback import LOG, Session, Watching, held_out_of
 
 if TYPE_CHECKING:
     from assay.core.finding import Finding
-    from assay.watch.attach import Watch
 
 ATTRIBUTES = ("momentum", "weight_decay")
 
@@ -49,7 +48,7 @@ class KerasOptimiser(torch.optim.Optimizer):
         del self.optimiser.apply
 
 
-class AssayCallback(keras.callbacks.Callback):  # type: ignore[misc]
+class AssayCallback(Watching, keras.callbacks.Callback):  # type: ignore[misc]
     """Watches what `model.fit` trains.
 
     Args:
@@ -64,16 +63,6 @@ class AssayCallback(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.session = Session(overhead, folder, on_finding)
         self._optimiser: KerasOptimiser | None = None
-
-    @property
-    def watch(self) -> Watch | None:
-        """The watch, None before the training began."""
-        return self.session.watch
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was named so far."""
-        return self.watch.findings if self.watch is not None else ()
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin to watch."""

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import InputError
-from assay.watch.callback import Session, held_out_of
+from assay.watch.callback import Session, Watching, held_out_of
 
 if TYPE_CHECKING:
     from assay.core.finding import Finding
-    from assay.watch.attach import Watch
 
 PACKAGES = {"lightning.pytorch": "lightning", "pytorch_lightning": "pytorch_lightning"}
 
@@ -35,7 +34,7 @@ def _bases() -> tuple[type, ...]:
     return tuple(dict.fromkeys(found))
 
 
-class LightningHooks:
+class LightningHooks(Watching):
     """Lightning's hooks, told to one watch.
 
     Args:
@@ -57,16 +56,6 @@ class LightningHooks:
         self.session = Session(overhead, folder, on_finding)
         self.valid_loss = valid_loss
         self._steps = 0
-
-    @property
-    def watch(self) -> Watch | None:
-        """The watch, None before the training began."""
-        return self.session.watch
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was named so far."""
-        return self.watch.findings if self.watch is not None else ()
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin to watch."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -68,7 +69,6 @@ class DeepLook:
         seen: ForwardLook | None,
         layers: Sequence[LayerBirth],
         pending: Pending,
-        whole: Any,
     ) -> DeepLook:
         """Put what is to be fetched of a pass into `pending`, and keep the rest."""
         graph = read_graph(loss, output) if isinstance(loss, Tensor) else None
@@ -125,7 +125,7 @@ class Looks:
         self.stepless = 0
         self.graphless = 0
         self.steps_without_gradient = 0
-        self.leaves: dict[int, Tensor] = {}
+        self._leaves: dict[int, weakref.ref[Tensor]] = {}
         self.versions: dict[int, int] = {}
         self.graph: Graph | None = None
         self.graphs_read = 0
@@ -148,10 +148,11 @@ class Looks:
         """Keep a deep look with the numbers that were fetched for it."""
         look.numbers = {k: v for k, v in numbers.items() if isinstance(k, tuple) and k[0] in _DEEP_KEYS}
         if look.graph is not None:
-            self.graph, self.graphs_read = look.graph, self.graphs_read + 1
-            self.leaves |= {id(t): t for t in look.graph.leaves}
+            self.graph, self.graphs_read = replace(look.graph, leaves=()), self.graphs_read + 1
+            known = self.leaves
             for tensor in look.graph.leaves:
-                self.versions.setdefault(id(tensor), tensor._version)
+                if id(tensor) not in known:
+                    self._leaves[id(tensor)], self.versions[id(tensor)] = weakref.ref(tensor), tensor._version
             look.graph = None
         if look.output is not None:
             look.output.numbers = {str(k[1]): v for k, v in look.numbers.items() if isinstance(k, tuple) and k[0] == "out"}
@@ -176,6 +177,12 @@ class Looks:
         for call in look.calls.values():
             call.activity, call.gradient_norms = {}, []
         return shares
+
+    @property
+    def leaves(self) -> dict[int, Tensor]:
+        """The tensors that graphs ended in and that are still there, by identity: weights stay, a batch is gone when its step is."""
+        there = {key: held() for key, held in self._leaves.items()}
+        return {key: tensor for key, tensor in there.items() if tensor is not None}
 
     @property
     def kept_gradient(self) -> float:

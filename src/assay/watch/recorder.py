@@ -178,9 +178,8 @@ class Recorder:
             self.held_out.offer(inputs, targets)
         reads = isinstance(loss, Tensor) and (self._graphs < GRAPHS_READ or self._graphs % 16 == 0)
         self._graphs += 1
-        return DeepLook.of(
-            self.steps - 1, loss if reads else None, output, first_tensor(targets), seen, self.layers, self.pending, self.window.outputs
-        )
+        read = loss if reads else None
+        return DeepLook.of(self.steps - 1, read, output, first_tensor(targets), seen, self.layers, self.pending)
 
     # -- the end ----------------------------------------------------------------------------------------------------------
 

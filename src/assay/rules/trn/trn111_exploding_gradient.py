@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from assay.core.finding import Finding, Severity
 from assay.core.loop_evidence import LoopEvidence
+from assay.core.loop_parts import LayerLooks
 from assay.core.rule import rule
 from assay.rules.course import Course, course
 from assay.rules.depth import hidden, highest_rate, in_order, name, pushes
@@ -74,7 +75,7 @@ def _loss(trace: LoopEvidence, way: Course | None) -> str:
     return f"loss {way.now:.4g}, {way.birth:.4g} at birth" if way else "loss unknown"
 
 
-def _back_through_layers(trace: LoopEvidence):  # type: ignore[no-untyped-def]
+def _back_through_layers(trace: LoopEvidence) -> tuple[float, LayerLooks | None]:
     layers, behind = in_order(trace), hidden(trace)
     if len(layers) < 4 or not behind:
         return 0.0, None
