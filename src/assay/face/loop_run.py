@@ -93,8 +93,22 @@ class LoopRun:
         return replace(whole, findings=tuple(f for report in reports for f in report.findings))
 
     @property
+    def report(self) -> Report:
+        """The report as it was when the training ended, as pages name it."""
+        return self.stored
+
+    @property
     def report_path(self) -> Path:
-        """Path of its HTML report."""
+        """Path of its HTML report, which is drawn anew from what the folder holds; of a script's other models as well.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from assay.core.files import write_text
+        from assay.face.report.training_page import render
+
+        for run in (self, *self.others):
+            write_text(run.folder / "report.html", render(run))
         return self.folder / "report.html"
 
     def __repr__(self) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from assay.core.eval_evidence import Calibration
     from assay.core.finding import Finding
     from assay.core.ledger import Side
+    from assay.core.report import Report
     from assay.core.table_evidence import ColumnEvidence
 
 MOST_COLUMNS = 60
@@ -73,7 +74,7 @@ def common(view: RunView) -> dict[str, Any]:
         "memorises": is_told_memorising,
         "alarm": bool(leaking_columns(view)),
         "options": [(name, value) for name, value in view.config.items() if value not in (None, "", (), [], {}, False)],
-        "pages": rule_pages(view),
+        "pages": rule_pages(view.report),
         "shown": shown,
         "folded": folded,
         "most_folded": MOST_FOLDED,
@@ -155,12 +156,12 @@ def unfolded(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]
     return shown, folded
 
 
-def rule_pages(view: RunView) -> dict[str, dict[str, str]]:
+def rule_pages(report: Report) -> dict[str, dict[str, str]]:
     """Code -> the sections of the rule's page, for the codes of the findings that are in the catalogue."""
     from assay.rules import catalogue
 
     known = catalogue()
-    codes = {f.code for f in (*view.report.findings, *(f for f, _ in view.report.accepted))}
+    codes = {f.code for f in (*report.findings, *(f for f, _ in report.accepted))}
     return {code: {"": known[code].summary, **known[code].sections} for code in codes if code in known}
 
 
