@@ -30,6 +30,8 @@ OVERHEAD = 0.03
 FIRST_JUDGED = 12
 JUDGED_GROWTH = 1.35
 FLOOR_STEPS = 24
+FLOOR_SECONDS = 0.02
+"""What asking the neighbours is taken to cost before it was measured."""
 JUDGING_SHARE = 0.3
 """Of the watch's budget, for judging while the training runs."""
 
@@ -140,7 +142,7 @@ class Watch:
         self._closed = False
         self._judged: tuple[tuple[int, int, int, bool], Report] | None = None
         self._floor: tuple[int, FloorFacts] | None = None
-        self._floor_seconds = 0.0
+        self._floor_seconds = FLOOR_SECONDS
         self._rules = _rules()
         _watched.add(model)
 
@@ -182,6 +184,7 @@ class Watch:
             return
         try:
             recorder = self._recorder
+            recorder.end_epoch()
             recorder.losses.fetch()
             told = [None if v is None else float(v) for v in (valid_loss, valid_metric)]
             recorder.epochs.end(recorder.steps, recorder.losses.end_epoch(), told[0], told[1])

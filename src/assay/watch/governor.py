@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
+from statistics import median
 
 CREDIT_SECONDS = 5.0
 """A training is taken to last at least so long: its share of this is there from the first step on, so that short ones are seen too."""
 FREE_STEPS = 4
 GROWTH = 1.2
 STEPS_TO_WAIT = 8
+BARE_REMEMBERED = 33
 MOST_STEPS_BETWEEN = 2_000
 
 
@@ -17,7 +20,7 @@ class Governor:
     """Says at which steps to look, so that looking stays within a share of the training's time.
 
     It times the watcher's own work and the steps between. Looks come in pairs of steps, dense at the start, then at growing distances, and
-    never sooner than the budget allows: after n steps of s seconds at most `overhead` (n s + 5 s) seconds were spent.
+    never sooner than the budget allows: after n steps of s seconds at most `overhead` times the larger of n s and 5 s were spent.
 
     Args:
         overhead: Share of the bare training's time that looking may cost.
@@ -36,6 +39,7 @@ class Governor:
         self.next_step = 0
         self.is_second = False
         self._costs: deque[float] = deque(maxlen=16)
+        self._bare: deque[float] = deque(maxlen=BARE_REMEMBERED)
 
     def wants(self, step: int) -> bool:
         """Whether to look at this step; asked after the step before.
@@ -70,11 +74,21 @@ class Governor:
     def budget(self) -> float:
         """Seconds that may have been spent by now."""
         bare = time.perf_counter() - self.started - self.spent
-        return self.overhead * (bare + CREDIT_SECONDS)
+        return self.overhead * max(bare, CREDIT_SECONDS)
 
     def affords(self, seconds: float) -> bool:
         """Whether work of so many seconds is within the budget now."""
         return self.spent + seconds <= self.budget
+
+    def see_bare(self, seconds: float) -> None:
+        """Note how long a step took that was not looked at; of negative or infinite lengths nothing is learned."""
+        if 0.0 < seconds < math.inf:
+            self._bare.append(seconds)
+
+    @property
+    def bare_seconds(self) -> float:
+        """The median of those steps; infinite before the first."""
+        return median(self._bare) if self._bare else math.inf
 
     def book(self, seconds: float, *, is_look: bool = False) -> None:
         """Note that the watcher worked so long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -149,8 +150,8 @@ class LightLook:
             ("pull", sample.dots(before, moved)),
         ):
             pending.add_all([(what, name) for name in self.names], values)
-        pending.add(("nonfinite_gradients",), (~torch.isfinite(gradient)).sum())
-        pending.add(("nonfinite_weights",), (~torch.isfinite(after)).sum())
+        pending.add(("nonfinite_gradients",), _nonfinite(gradient))
+        pending.add(("nonfinite_weights",), _nonfinite(after))
 
     def _note_pairs(self, step: int, gradient: Tensor, moved: Tensor, pending: Pending) -> None:
         last = self._last_gradient
@@ -172,6 +173,13 @@ class LightLook:
         """Drop what is kept for comparison, after the tensors changed under it."""
         self._last_gradient, self._last_step, self._before, self._gradient = None, None, None, None
         self.tracer.forget()
+
+
+def _nonfinite(flat: Tensor) -> Tensor | float:
+    """How many numbers are not finite; where reading one costs nothing, they are counted only if their sum is not."""
+    if flat.device.type == "cpu" and math.isfinite(float(flat.sum())):
+        return 0.0
+    return (~torch.isfinite(flat)).sum()
 
 
 def _twins(one: Tensor, other: Tensor) -> Tensor:

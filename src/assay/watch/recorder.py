@@ -55,6 +55,9 @@ class Recorder:
         self.is_looking = False
         self._is_deep = False
         self._spent = 0.0
+        self._left = math.inf
+        self._took = math.nan
+        self._booked = 0.0
         self._graphs = 0
         self._caught: dict[str, Any] = {}
         self._handle: Any = None
@@ -82,6 +85,8 @@ class Recorder:
 
     def step(self, loss: Any, inputs: Any, outputs: Any, targets: Any) -> None:
         """Take note of one step; the long way only where it is looked at, or a window is full."""
+        now = time.perf_counter()
+        self._took, was_looking = now - self._left, self.is_looking
         self.losses.add(loss.detach() if isinstance(loss, Tensor) else loss)
         self.rates.see(self.steps)
         self.epochs.see_step(self.steps)
@@ -90,6 +95,15 @@ class Recorder:
         self.steps += 1
         if self.is_looking or self.steps >= self.governor.next_step or self.losses.is_full:
             self._slow(loss, inputs, outputs, targets)
+        if not was_looking:
+            self.governor.see_bare(self._took)
+        self._left = time.perf_counter()
+        self.governor.spent += self._left - now - self._booked
+        self._booked = 0.0
+
+    def end_epoch(self) -> None:
+        """The time up to the next step holds more than a step: a validation, perhaps."""
+        self._left = math.inf
 
     def _slow(self, loss: Any, inputs: Any, outputs: Any, targets: Any) -> None:
         started = time.perf_counter()
@@ -99,9 +113,14 @@ class Recorder:
         self.losses.fetch()
         if self.governor.wants(self.steps):
             self._begin()
-        seconds = time.perf_counter() - started + self._spent
+        inside = self._spent
+        if looked and math.isfinite(self._took):
+            # what passes through the look is slower too, beyond the work that is timed by itself
+            inside = max(inside, self._took - self.governor.bare_seconds)
         self._spent = 0.0
-        self.governor.book(seconds, is_look=looked and was_deep)
+        own = time.perf_counter() - started
+        self._booked = own
+        self.governor.book(own + inside, is_look=looked and was_deep)
 
     def guarded(self, work: Callable[[], None]) -> None:
         """Do some of the watcher's work inside the training: timed, and without letting a failure out."""
