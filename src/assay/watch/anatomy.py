@@ -133,13 +133,16 @@ def looks_drawn(weight: Tensor, fan_in: int, units: int, kind: str) -> bool:
         return False
     kurtosis = float((weight.double() ** 4).mean()) / square**2
     middle = abs(float(weight.mean())) <= 5.0 * math.sqrt(square / n)
-    uniform = abs(kurtosis - 1.8) <= 1.8 * (DRAWN_TOLERANCE + 4.0 / math.sqrt(n))
+    flat = abs(kurtosis - 1.8) <= 1.8 * (DRAWN_TOLERANCE + 4.0 / math.sqrt(n))
     normal = abs(kurtosis - 3.0) <= 3.0 * DRAWN_TOLERANCE + 4.0 * math.sqrt(24.0 / n)
     rms = math.sqrt(square)
     usual = [1.0] if kind == "embedding" else []
     usual += [s / math.sqrt(fan_in) for s in (3**-0.5, 1.0, 2**0.5)] + [math.sqrt(2.0 / (fan_in + units)), 0.02]
-    fits = any(abs(rms / u - 1.0) <= DRAWN_TOLERANCE + 3.0 / math.sqrt(2 * n) for u in usual)
-    return middle and (uniform or normal) and fits
+    near = [u for u in usual if abs(rms / u - 1.0) <= DRAWN_TOLERANCE + 3.0 / math.sqrt(2 * n)]
+    # a uniform draw has a sharp edge, which the first steps of any training blur
+    edge = float(weight.abs().max())
+    uniform = flat and any(edge <= math.sqrt(3.0) * u * (1.0 + 1e-6) for u in near)
+    return middle and bool(near) and (uniform or normal)
 
 
 @dataclass

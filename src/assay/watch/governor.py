@@ -10,7 +10,8 @@ from statistics import median
 CREDIT_SECONDS = 5.0
 """A training is taken to last at least so long: its share of this is there from the first step on, so that short ones are seen too."""
 FREE_STEPS = 4
-GROWTH = 1.2
+SPARSE_GROWTH, DENSE_GROWTH = 1.6, 1.15
+"""Of the distance between looks: sparse while the first credit is used up, so that it lasts for some hundred steps; then dense."""
 STEPS_TO_WAIT = 8
 BARE_REMEMBERED = 33
 MOST_STEPS_BETWEEN = 2_000
@@ -19,7 +20,7 @@ MOST_STEPS_BETWEEN = 2_000
 class Governor:
     """Says at which steps to look, so that looking stays within a share of the training's time.
 
-    It times the watcher's own work and the steps between. Looks come in pairs of steps, dense at the start, then at growing distances, and
+    It times the watcher's own work and the steps between. Looks come in pairs of steps, at growing distances, and
     never sooner than the budget allows: after n steps of s seconds at most `overhead` times the larger of n s and 5 s were spent.
 
     Args:
@@ -60,7 +61,9 @@ class Governor:
         return True
 
     def _distance(self, step: int) -> int:
-        return min(MOST_STEPS_BETWEEN, max(1, round(step * (GROWTH - 1.0))))
+        is_rich = self.spent < 0.5 * self.overhead * self.bare
+        growth = DENSE_GROWTH if is_rich else SPARSE_GROWTH
+        return min(MOST_STEPS_BETWEEN, max(2, round(step * (growth - 1.0))))
 
     def _affords(self) -> bool:
         return self.affords(self.look_seconds)
@@ -71,10 +74,14 @@ class Governor:
         return max(self._costs) if self._costs else 0.0
 
     @property
+    def bare(self) -> float:
+        """Seconds of the training up to now, less the watcher's own."""
+        return time.perf_counter() - self.started - self.spent
+
+    @property
     def budget(self) -> float:
         """Seconds that may have been spent by now."""
-        bare = time.perf_counter() - self.started - self.spent
-        return self.overhead * max(bare, CREDIT_SECONDS)
+        return self.overhead * max(self.bare, CREDIT_SECONDS)
 
     def affords(self, seconds: float) -> bool:
         """Whether work of so many seconds is within the budget now."""
@@ -99,5 +106,4 @@ class Governor:
     @property
     def share(self) -> float:
         """Share of the bare time that was spent so far."""
-        bare = time.perf_counter() - self.started - self.spent
-        return self.spent / max(bare, 1e-9)
+        return self.spent / max(self.bare, 1e-9)

@@ -59,7 +59,9 @@ def _kept(parts: list[LayerLooks], *, late: bool = False) -> float:
     """Spread over rows of the last layer's outputs over the size of the first one's inputs."""
     pick = tail if late else head
     before, after = middle(pick(parts[0].input_rms, 2)), middle(pick(parts[-1].output_spread, 2))
-    return after / before if before > 0 and after > 0 and math.isfinite(after) else 1.0
+    # at birth outputs that do not differ at all are of inputs that do not; later they are a signal that died
+    is_known = before > 0 and math.isfinite(after) and (after > 0 or late)
+    return after / before if is_known else 1.0
 
 
 @init_too_small.bad
@@ -70,6 +72,11 @@ def a_tenth_of_a_sound_size() -> LoopEvidence:
 @init_too_small.bad
 def thirty_layers_each_a_little_too_small() -> LoopEvidence:
     return training(flat(0.99), parts=chain(30, birth_scale=0.99, output_spread=steady(9e-3)))
+
+
+@init_too_small.bad
+def outputs_that_do_not_differ_at_all() -> LoopEvidence:
+    return training(flat(0.99), parts=chain(3, birth_scale=0.02, output_spread=steady(0.0)))
 
 
 @init_too_small.good
